@@ -933,22 +933,27 @@ fn dropped_rows_are_counted_and_keep_the_numbers_of_the_others() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
 }
 
+/// Analyzes with these options, and no one reads the standard output: the program must end without an error or a word.
+fn unread(setting: &Setting, options: &[&str]) {
+    let mut child = program()
+        .current_dir(setting.folder.path())
+        .args(["analyze", "reference.npy", "queries.npy"])
+        .args(options)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+}
+
 /// It is no error if nobody reads the program's output.
 #[test]
 fn a_closed_pipe_is_no_error() {
     let setting = Setting::new();
     for more in [&["--json", "-"][..], &[]] {
-        let mut child = program()
-            .current_dir(setting.folder.path())
-            .args(["analyze", "reference.npy", "queries.npy", "-o", "out.csv"])
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
-        assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+        unread(&setting, &[&["-o", "out.csv"], more].concat());
         assert_eq!(read(&setting.path("out.csv")).len(), QUERIES);
     }
 }
@@ -957,17 +962,8 @@ fn a_closed_pipe_is_no_error() {
 #[test]
 fn a_closed_pipe_of_records_leaves_the_other_outputs() {
     let setting = Setting::new();
-    let mut child = program()
-        .current_dir(setting.folder.path())
-        .args(["analyze", "reference.npy", "queries.npy", "-o", "-"])
-        .args(["--json", "summary.json", "--certificates", "proof.parquet"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+    let others = ["--json", "summary.json", "--certificates", "proof.parquet"];
+    unread(&setting, &[&["-o", "-"][..], &others].concat());
     assert!(setting.path("summary.json").exists() && setting.path("proof.parquet").exists());
 }
 

@@ -3,11 +3,13 @@
 use crate::common::{Kept, gaussian, naive, random, rows};
 use hullscope::control::Control;
 use hullscope::hull::Verdict;
+use hullscope::notion::Classes;
 use hullscope::notion::metric::Metric;
+use hullscope::notion::registry::Wanted;
 use hullscope::rows::{Element, Memory, Rows};
 use hullscope::scan::CpuEngine;
 use hullscope::study::Record;
-use hullscope::study::analyze::{AnalysisPlan, run};
+use hullscope::study::analyze::{AnalysisPlan, Sets, prepare, run, run_prepared};
 use hullscope::study::summary::Summary;
 use rand::RngExt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -239,4 +241,38 @@ fn equal_rows_cost_no_more_than_different_ones() {
             assert!(again <= most, "{again} rows read, {read} without repeats");
         }
     }
+}
+
+/// What was computed about a reference is not computed again for the next queries.
+#[test]
+fn the_next_session_reads_no_more_than_its_queries_need() {
+    let (n, d, control) = (3_000, 5, Control::default());
+    let reference = Counted(rows(d, &gaussian(n * d, 1)), AtomicUsize::new(0));
+    let queries = rows(d, &gaussian(d, 2));
+    let classes = Classes {
+        reference: (0..n as u32).map(|row| row * row % 3).collect(),
+        ..Classes::default()
+    };
+    let sets = Sets {
+        reference: &reference,
+        queries: &queries,
+        classes: Some(&classes),
+        layers: &[],
+        warnings: &[],
+        memory: u64::MAX,
+    };
+    // The hull, the cone and the manifold scan all rows for a query.
+    let notions = "range,ball,knn:3,mahalanobis,leaf,region";
+    let plan = AnalysisPlan {
+        hull: false,
+        notions: Wanted(notions.split(',').map(String::from).collect()),
+        ..AnalysisPlan::default()
+    };
+    let known = prepare(&plan, &CpuEngine, &sets, &control).unwrap();
+    let read = || reference.1.swap(0, Relaxed);
+    assert!(read() > 3 * n);
+    let mut kept = Kept::default();
+    run_prepared(&plan, &CpuEngine, &sets, Some(&known), &mut kept, &control).unwrap();
+    let again = read();
+    assert!(again < n, "{again} rows were read");
 }

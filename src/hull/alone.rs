@@ -71,6 +71,38 @@ impl Solver<'_> {
         Ok(answers)
     }
 
+    /// Answers queries, `alone` or not: [`Solver::answer_alone`] or [`Solver::answer`].
+    ///
+    /// Errors: as [`Solver::answer`].
+    pub fn answer_queries(
+        &mut self,
+        raw: &[f64],
+        alone: bool,
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
+        match alone {
+            true => self.answer_alone(raw, control),
+            false => self.answer(raw, None, control),
+        }
+    }
+
+    /// Verdicts on reference rows, `alone` or not, each against the hull of the others: [`Solver::others_alone`] or
+    /// [`Solver::verdicts`].
+    ///
+    /// Errors: as [`Solver::answer`].
+    pub fn answer_others(
+        &mut self,
+        raw: &[f64],
+        excluded: &[usize],
+        alone: bool,
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
+        match alone {
+            true => self.others_alone(raw, excluded, control),
+            false => self.verdicts(raw, Some(excluded), control),
+        }
+    }
+
     /// Scan the first direction of each query of a group. Returns the queries that are still open, each with the rows
     /// that its scan found.
     fn first_alone(

@@ -208,11 +208,9 @@ impl Hulls<'_> {
                 place.insert(Solver::of(rows, scan, self.settings, metric, affine))
             }
         };
-        let answers = match (excluded.is_empty(), self.alone) {
-            (true, true) => solver.answer_alone(&values, control)?,
-            (true, false) => solver.answer(&values, None, control)?,
-            (false, true) => solver.others_alone(&values, &excluded, control)?,
-            (false, false) => solver.verdicts(&values, Some(&excluded), control)?,
+        let answers = match excluded.is_empty() {
+            true => solver.answer_queries(&values, self.alone, control)?,
+            false => solver.answer_others(&values, &excluded, self.alone, control)?,
         };
         for (place, answer) in asked.into_iter().zip(&answers) {
             let judgement = of(Some(answer));

@@ -29,10 +29,7 @@ impl Classes {
 
     /// Every class that occurs among the queries, ascending.
     pub fn present(&self) -> Vec<u32> {
-        let mut present = self.queries.clone();
-        present.sort_unstable();
-        present.dedup();
-        present
+        distinct(&self.queries)
     }
 
     /// The class of the query with this index, if it has one.
@@ -61,6 +58,14 @@ impl Classes {
     pub fn members(&self, class: u32) -> Vec<usize> {
         members(&self.reference, class)
     }
+}
+
+/// Every class of a list, ascending.
+pub(super) fn distinct(classes: &[u32]) -> Vec<u32> {
+    let mut all = classes.to_vec();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// The indices of the entries that equal a class, ascending.

@@ -1,7 +1,11 @@
 //! What was computed about a reference, by name: notions and sessions on the same reference compute it once.
 
 use super::Classes;
+use super::classes::distinct;
+use crate::control::Control;
 use crate::error::Result;
+use crate::rows::Rows;
+use crate::scan::{Engine, Frame, Scan};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -46,6 +50,20 @@ impl Fits {
         Ok(made)
     }
 
+    /// A scan of `rows`; its frame is kept, with what scans compute of the rows. `name` stands for the rows.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn scan<'r>(
+        &self,
+        name: &str,
+        rows: &'r dyn Rows,
+        engine: &dyn Engine,
+        control: &Control,
+    ) -> Result<Box<dyn Scan + 'r>> {
+        let frame = self.of(&format!("frame of {name}"), || Frame::survey(rows, control))?;
+        engine.scan_in(rows, frame.as_ref().clone(), control)
+    }
+
     fn found<T: Any + Send + Sync>(&self, name: &str) -> Option<Arc<T>> {
         let found = self.held().get(name).cloned();
         found.and_then(|value| value.downcast().ok())
@@ -71,7 +89,7 @@ pub fn of_classes(classes: Option<&Classes>) -> u64 {
     for &class in &classes.reference {
         hash.update(&class.to_le_bytes());
     }
-    for class in members_of(classes) {
+    for class in distinct(&classes.reference) {
         let name = classes.name(class);
         hash.update(&(name.len() as u64).to_le_bytes());
         hash.update(name.as_bytes());
@@ -92,14 +110,6 @@ fn first_word(hash: &blake3::Hasher) -> u64 {
     let mut word = [0; 8];
     hash.finalize_xof().fill(&mut word);
     u64::from_le_bytes(word)
-}
-
-/// The classes that have reference rows, ascending.
-fn members_of(classes: &Classes) -> Vec<u32> {
-    let mut all = classes.reference.clone();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Repeats, Rows, map_chunks};
 use crate::scan::rounding::{U32, U64, gamma};
-use crate::scan::{Batch, Engine, Frame, Hits, Scan};
+use crate::scan::{Batch, Engine, Hits, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -94,8 +94,7 @@ impl<'a> UnitReference<'a> {
         fits: &Fits,
         control: &Control,
     ) -> Result<Box<dyn Scan + '_>> {
-        let frame = fits.of("unit frame", || Frame::survey(&self.rows, control))?;
-        engine.scan_in(&self.rows, frame.as_ref().clone(), control)
+        fits.scan("unit rows", &self.rows, engine, control)
     }
 }
 

@@ -448,14 +448,11 @@ fn scans_of<'r>(
     control.begin(control::WorkStage::Survey, rows as u64);
     let scan = |(class, rows): &'r (u32, Subset<'r>)| {
         let fit_name = format!("class {}", fits::of_rows(rows.chosen()));
-        let frame = fits.of(&format!("{fit_name} frame"), || {
-            Frame::survey(rows, control)
-        })?;
         Ok(Members {
             class: *class,
             rows,
+            scan: fits.scan(&fit_name, rows, engine, control)?,
             fit_name,
-            scan: engine.scan_in(rows, frame.as_ref().clone(), control)?,
         })
     };
     members.iter().map(scan).collect()

@@ -263,13 +263,12 @@ mod tests {
     use super::*;
     use crate::notion::Classes;
     use crate::notion::registry::Wanted;
-    use crate::rows::{Element, Memory, synthetic};
+    use crate::rows::{Memory, synthetic};
     use crate::scan::{CountingEngine, CpuEngine};
     use crate::study::analyze::{Sets, prepare, run_prepared, with_session};
     use crate::study::fixture::KeptRecords;
     use crate::study::{Record, Sink};
     use std::ops::Range;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     /// Pseudorandom numbers, with some equal rows if `equal`, and one constant column.
     fn rows(n: usize, d: usize, equal: bool) -> Memory {
@@ -447,55 +446,6 @@ mod tests {
             (sink.0, format!("{:?}", done.unwrap().notions))
         };
         assert_eq!(facts(Some(&known)), facts(None));
-    }
-
-    /// Rows that count how many are read.
-    struct ReadsCounted(Memory, AtomicUsize);
-
-    impl Rows for ReadsCounted {
-        fn name(&self) -> &str {
-            self.0.name()
-        }
-        fn len(&self) -> usize {
-            self.0.len()
-        }
-        fn dim(&self) -> usize {
-            self.0.dim()
-        }
-        fn element(&self) -> Element {
-            self.0.element()
-        }
-        fn fits_f32(&self) -> bool {
-            self.0.fits_f32()
-        }
-        fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
-            self.1.fetch_add(out.len() / self.dim(), Relaxed);
-            self.0.read_f64(first, out)
-        }
-    }
-
-    #[test]
-    fn the_next_session_reads_no_more_than_its_queries_need() {
-        let (control, n, d) = (Control::default(), 3_000, 5);
-        let (values, of_rows) = gaussian(n, d, 1);
-        let reference = ReadsCounted(Memory::from_f64("rows", d, values), AtomicUsize::new(0));
-        let queries = Memory::from_f64("queries", d, gaussian(1, d, 2).0);
-        let classes = classes(of_rows);
-        let sets = sets(&reference, &queries, &classes);
-        // The hull, the cone and the manifold scan all rows for a query.
-        let notions = "range,ball,knn:3,mahalanobis,leaf,region";
-        let plan = AnalysisPlan {
-            hull: false,
-            notions: Wanted(notions.split(',').map(String::from).collect()),
-            ..AnalysisPlan::default()
-        };
-        let known = prepare(&plan, &CpuEngine, &sets, &control).unwrap();
-        let read = || reference.1.swap(0, Relaxed);
-        assert!(read() > 3 * n);
-        let mut sink = KeptRecords::default();
-        run_prepared(&plan, &CpuEngine, &sets, Some(&known), &mut sink, &control).unwrap();
-        let again = read();
-        assert!(again < n, "{again} rows were read");
     }
 
     /// What is said of a query, without its place, and the bits of the scores.

@@ -103,12 +103,14 @@ impl Verdicts<'_> {
         control: &Control,
     ) -> Result<Vec<Answer>> {
         let mut answers = match (excluded, &mut self.extreme) {
-            (None, None) => asked(&mut self.solver, values, self.alone, control)?,
+            (None, None) => self.solver.answer_queries(values, self.alone, control)?,
             (None, Some(few)) => {
-                let answers = asked(&mut few.solver, values, self.alone, control)?;
+                let answers = few.solver.answer_queries(values, self.alone, control)?;
                 among(answers, |row| few.places[row])
             }
-            (Some(rows), None) => others(&mut self.solver, values, rows, self.alone, control)?,
+            (Some(rows), None) => self
+                .solver
+                .answer_others(values, rows, self.alone, control)?,
             (Some(rows), Some(_)) => self.without(rows, values, control)?,
         };
         if let Some(repeats) = self.repeats {
@@ -141,38 +143,14 @@ impl Verdicts<'_> {
         };
         let found = among(found, |row| few.places[row]);
         let excluded: Vec<usize> = outer.iter().map(|&query| rows[query]).collect();
-        let solver = &mut self.solver;
-        let others = others(solver, &pick(&outer), &excluded, self.alone, control)?;
+        let outer_values = pick(&outer);
+        let others = self
+            .solver
+            .answer_others(&outer_values, &excluded, self.alone, control)?;
         let mut answers: Vec<(usize, Answer)> = inner.into_iter().zip(found).collect();
         answers.extend(outer.into_iter().zip(others));
         answers.sort_unstable_by_key(|(query, _)| *query);
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
-    }
-}
-
-fn asked(
-    solver: &mut Solver<'_>,
-    values: &[f64],
-    alone: bool,
-    control: &Control,
-) -> Result<Vec<Answer>> {
-    match alone {
-        true => solver.answer_alone(values, control),
-        false => solver.answer(values, None, control),
-    }
-}
-
-/// Verdicts on rows, each against the hull of the others.
-fn others(
-    solver: &mut Solver<'_>,
-    values: &[f64],
-    rows: &[usize],
-    alone: bool,
-    control: &Control,
-) -> Result<Vec<Answer>> {
-    match alone {
-        true => solver.others_alone(values, rows, control),
-        false => solver.verdicts(values, Some(rows), control),
     }
 }
 
