@@ -6,13 +6,16 @@
 //! alone, one thread computes each block with sequential routines, and only the blocks are distributed over the
 //! threads. Decompositions run on one thread.
 
+pub(crate) mod products;
+
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::lu::partial_pivoting;
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::qr::no_pivoting::factor as qr;
 use faer::linalg::{evd, householder, triangular_inverse, triangular_solve};
-use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
+use faer::{Accum, Conj, ContiguousFwd, Mat, MatMut, MatRef, Par};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Largest side of the blocks of a product: large enough that packing a panel costs little compared with its product,
@@ -131,6 +134,9 @@ pub(crate) fn product_apart(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> 
 
 /// `L^-1 columns` in place; L is the lower triangle of `factor` (d x d), each column has d numbers.
 pub(crate) fn solve_lower(factor: MatRef<'_, f64>, columns: &mut [f64]) {
+    if solve_one(factor, false, columns) {
+        return;
+    }
     in_parts(factor.nrows(), columns, |part| {
         triangular_solve::solve_lower_triangular_in_place(factor, part, Par::Seq);
     });
@@ -138,9 +144,61 @@ pub(crate) fn solve_lower(factor: MatRef<'_, f64>, columns: &mut [f64]) {
 
 /// `U^-1 columns` in place; U is the upper triangle of `factor` (d x d), each column has d numbers.
 pub(crate) fn solve_upper(factor: MatRef<'_, f64>, columns: &mut [f64]) {
+    if solve_one(factor.transpose(), true, columns) {
+        return;
+    }
     in_parts(factor.nrows(), columns, |part| {
         triangular_solve::solve_upper_triangular_in_place(factor, part, Par::Seq);
     });
+}
+
+/// One column solved with a triangle that has its columns in one piece each: for one column the library's solves take several
+/// times as long.
+struct SolveOne<'a> {
+    lower: MatRef<'a, f64, usize, usize, ContiguousFwd>,
+    /// With the transpose of `lower`.
+    transposed: bool,
+    column: &'a mut [f64],
+}
+
+impl WithSimd for SolveOne<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let d = self.column.len();
+        if self.transposed {
+            for j in (0..d).rev() {
+                let entries = &self.lower.col(j).as_slice()[j..];
+                let (first, solved) = self.column.split_at_mut(j + 1);
+                let known = products::one(simd, &entries[1..], solved);
+                first[j] = (first[j] - known) / entries[0];
+            }
+            return;
+        }
+        for j in 0..d {
+            let entries = &self.lower.col(j).as_slice()[j..];
+            let (first, left) = self.column.split_at_mut(j + 1);
+            first[j] /= entries[0];
+            products::subtract(simd, first[j], &entries[1..], left);
+        }
+    }
+}
+
+/// [`SolveOne`], if this is one column and the triangle has its columns in one piece each.
+fn solve_one(lower: MatRef<'_, f64>, transposed: bool, column: &mut [f64]) -> bool {
+    let Some(lower) = lower.try_as_col_major() else {
+        return false;
+    };
+    let one = column.len() == lower.nrows();
+    if one {
+        pulp::Arch::new().dispatch(SolveOne {
+            lower,
+            transposed,
+            column,
+        });
+    }
+    one
 }
 
 /// Pass `columns`, of d numbers each, to `work` in parts: 16 parts if there are enough columns, each of 16 to 128
@@ -402,8 +460,16 @@ mod tests {
 
     #[test]
     fn solutions_are_right_and_do_not_depend_on_the_threads() {
-        for d in [1, 7, 130, 300] {
-            let (lower, right) = (factor(d), random(d, 70, 3));
+        for (d, n) in [
+            (1, 70),
+            (7, 70),
+            (130, 70),
+            (300, 70),
+            (1, 1),
+            (7, 1),
+            (300, 1),
+        ] {
+            let (lower, right) = (factor(d), random(d, n, 3));
             let columns: Vec<f64> = right.col_iter().flat_map(|c| c.iter().copied()).collect();
             let solved = alike(|| {
                 let (mut down, mut up) = (columns.clone(), columns.clone());
@@ -411,8 +477,8 @@ mod tests {
                 solve_upper(lower.transpose(), &mut up);
                 (down, up)
             });
-            let down = MatRef::from_column_major_slice(&solved.0, d, 70);
-            let up = MatRef::from_column_major_slice(&solved.1, d, 70);
+            let down = MatRef::from_column_major_slice(&solved.0, d, n);
+            let up = MatRef::from_column_major_slice(&solved.1, d, n);
             assert!(far((&lower * down).as_ref(), right.as_ref()) < 1e-10);
             assert!(far((lower.transpose() * up).as_ref(), right.as_ref()) < 1e-10);
         }

@@ -2,7 +2,7 @@
 //!
 //! R is stored by rows, so that every inner loop runs over neighbouring numbers, those of the rotations included.
 
-use super::products;
+use crate::linear::products;
 use pulp::Simd;
 
 /// Numbers between the rows beyond their capacity, so that the entries of a column do not fall into one cache set.

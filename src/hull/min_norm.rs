@@ -11,7 +11,7 @@
 
 use super::factor::Factor;
 use super::lawson_hanson;
-use super::products::{self, one};
+use crate::linear::products::{self, one};
 use pulp::Simd;
 use std::borrow::Cow;
 

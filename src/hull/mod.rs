@@ -25,7 +25,6 @@ pub mod lifted;
 mod metric;
 mod min_norm;
 mod pool;
-mod products;
 mod prove;
 mod solve;
 pub mod tiny;

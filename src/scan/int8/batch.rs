@@ -6,10 +6,7 @@
 //! the last rows, less than a tile:    f32 products
 //! ```
 //!
-//! A batch of few directions, if the integer rows are kept in memory, never scores whole tiles in f32 and is not timed: an f32
-//! product would compute a whole group of lanes. Pairs that integers cannot exclude are scored one by one. Such directions are
-//! rounded to 16 bits if the kernel takes them: for a first direction of MNIST's hull, 60 to 100 of 60,000 rows then remain to
-//! be scored, instead of 600 to 26,000 with 8 bits.
+//! Batches of few directions are scanned as [`super::few`] says, if the integer rows are kept in memory.
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
 //! lists have the same total order, so the answer is that of the f32 scan. Each worker compares its time for an integer
@@ -18,14 +15,14 @@
 
 use super::bound::{Lane, Thresholds};
 use super::kernel::{Kernel, Lanes, Panel, Scratch};
-use super::numbers::{Level, quantise, wide_levels};
+use super::numbers::{Level, quantise};
 use super::rescore::{Chain, TOGETHER};
+use super::stated::{Answer, Stated};
 use super::tile::{Kept, PANEL, Tile};
 use crate::control::Control;
 use crate::error::Result;
 use crate::scan::Batch;
-use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, padded, product};
-use crate::scan::lists::Lists;
+use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, padded};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -57,23 +54,15 @@ pub struct How {
     pub levels: i32,
     /// Use integers even if f32 is faster.
     pub stays: bool,
-    /// Score the pairs that integers do not exclude one by one from the first tile on: for few directions an f32 product computes
-    /// a whole group of lanes.
-    pub single: bool,
-    /// Take the tiles in the opposite order: what the scan before left in the caches comes first.
-    pub backwards: bool,
 }
 
 /// The state that all workers of a batch share.
 pub struct Int8Batch<'s, 'a> {
-    source: TileDecoder<'a>,
+    stated: Stated<'s, 'a>,
     kept: &'s Kept,
-    pub how: How,
-    batch: &'s Batch<'s>,
-    blocks: Vec<Block<f32>>,
+    how: How,
     integers: Vec<Integers>,
-    lists: Lists,
-    /// Whole tiles in the order of work, starting with those that set the bars, or all in the opposite order.
+    /// Whole tiles in the order of work, starting with those that set the bars.
     order: Vec<usize>,
     first: usize,
     next: AtomicUsize,
@@ -121,7 +110,7 @@ fn in_range(c: f32, length: f64) -> bool {
 }
 
 /// Directions as integers of so many levels, and the bounds that comparisons need of each; None if one is out of range.
-fn quantised<T: Level + Default>(
+pub fn quantised<T: Level + Default>(
     directions: &[f32],
     bias: &[f32],
     levels: i32,
@@ -177,44 +166,33 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let (n, d) = (Tiles::<f32>::len(&source), Tiles::<f32>::dim(&source));
         let whole = n / TILE;
         let first = first_tiles(whole, batch.k);
-        let mut order = order(whole, first);
-        if how.backwards {
-            order.reverse();
-        }
-        let blocks = blocks(batch.directions, batch.bias, d);
-        let integers = blocks.iter().map(|block| {
+        let stated = Stated::new(source, batch, how.chain);
+        let integers = stated.blocks.iter().map(|block| {
             let count = block.bias.len();
             let directions = &batch.directions[block.first * d..][..count * d];
-            if how.single && how.kernel.takes_wide() {
-                let (numbers, bounds) = quantised(directions, &block.bias, wide_levels(d))?;
-                let lanes = Lanes::wide(&numbers, d);
-                return Some(Integers { lanes, bounds });
-            }
             let (numbers, bounds) = quantised(directions, &block.bias, how.levels)?;
             let lanes = Lanes::new(&numbers, d, how.kernel);
             Some(Integers { lanes, bounds })
         });
         Some(Int8Batch {
             integers: integers.collect::<Option<_>>()?,
-            lists: Lists::new(batch.bias.len(), batch.k),
-            order,
+            order: order(whole, first),
             next: AtomicUsize::new(0),
             pace: Pace::default(),
-            source,
+            stated,
             kept,
             how,
-            batch,
-            blocks,
             first,
         })
     }
 
-    /// Scan with all threads: (B x k scores, B x k rows), and whether integers were given up early.
-    pub fn run(self, control: &Control) -> Result<(Vec<f32>, Vec<usize>, bool)> {
+    /// Scan with all threads.
+    pub fn run(self, control: &Control) -> Result<Answer> {
         let results = rayon::broadcast(|_| self.work(control));
         results.into_iter().collect::<Result<Vec<()>>>()?;
-        let (scores, rows) = self.lists.finish();
-        Ok((scores, rows, self.pace.left.into_inner() && !self.how.stays))
+        let (scores, rows) = self.stated.lists.finish();
+        let slow = self.pace.left.into_inner() && !self.how.stays;
+        Ok(Answer { scores, rows, slow })
     }
 
     /// The loop of one worker: takes tiles until none is left.
@@ -229,12 +207,11 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             control.check()?;
             // The rows after the last whole tile are scored last.
             let Some(&tile) = self.order.get(place) else {
-                let rest = Tiles::<f32>::len(&self.source) % TILE;
-                self.plain(self.order.len(), rest, &mut worker)?;
+                self.plain(self.order.len(), self.stated.rest(), &mut worker)?;
                 continue;
             };
             let left = self.pace.left.load(Relaxed) && !self.how.stays;
-            let first = !self.how.single && (place < self.first || !self.lists.full());
+            let first = place < self.first || !self.stated.lists.full();
             let once = self.kept.is_due(tile);
             let started = Instant::now();
             if first || left || !self.integers(tile, &mut worker, control)? {
@@ -257,61 +234,24 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         }
     }
 
-    /// Score some rows in f32, as the f32 scan does.
+    /// Score some rows of a tile in f32.
     fn plain(&self, tile: usize, count: usize, worker: &mut Worker) -> Result<()> {
-        if count == 0 {
-            return Ok(());
-        }
-        let first = tile * TILE;
-        let rows: &[f32] = self.source.read(first, count, &mut worker.space)?;
-        let (stride, d) = (
-            Tiles::<f32>::stride(&self.source),
-            Tiles::<f32>::dim(&self.source),
-        );
-        for block in &self.blocks {
-            worker.scores.resize(count * block.lanes, 0.0);
-            product::score(
-                &block.directions,
-                block.lanes,
-                rows,
-                stride,
-                d,
-                &mut worker.scores,
-            );
-            let bars: Vec<f32> = (0..block.bias.len())
-                .map(|b| self.lists.bar(block.first + b))
-                .collect();
-            for (r, scores) in worker.scores.chunks_exact_mut(block.lanes).enumerate() {
-                for (b, (score, bar)) in scores.iter().zip(&bars).enumerate() {
-                    let score = self.biased(*score, block, b, first + r);
-                    if bar.is_nan() || score >= *bar {
-                        self.lists.offer(block.first + b, score, first + r);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The stated score of a product: adds the bias as the f32 scan does.
-    fn biased(&self, product: f32, block: &Block<f32>, lane: usize, row: usize) -> f32 {
-        if block.biased {
-            product + block.bias[lane] * Tiles::<f32>::bias(&self.source)[row]
-        } else {
-            product
-        }
+        self.stated
+            .rows(tile * TILE, count, &mut worker.space, &mut worker.scores)
     }
 
     /// A whole tile by integer products. False if the tile cannot be quantised.
     fn integers(&self, tile: usize, worker: &mut Worker, control: &Control) -> Result<bool> {
         let mut space = std::mem::take(&mut worker.quantising);
-        let done = self.kept.with(tile, &self.source, &mut space, |numbers| {
-            for panel in 0..TILE / PANEL {
-                control.check()?;
-                self.panel(tile, panel, numbers, worker)?;
-            }
-            Ok(())
-        });
+        let done = self
+            .kept
+            .with(tile, &self.stated.source, &mut space, |numbers| {
+                for panel in 0..TILE / PANEL {
+                    control.check()?;
+                    self.panel(tile, panel, numbers, worker)?;
+                }
+                Ok(())
+            });
         worker.quantising = space;
         Ok(done?.is_some())
     }
@@ -323,7 +263,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let rows = Panel::new(&numbers.rows[first * stride..][..PANEL * stride], stride);
         let bounds = &numbers.bounds[first..first + PANEL];
         worker.framed.there = [false; PANEL];
-        for (block, integers) in self.blocks.iter().zip(&self.integers) {
+        for (block, integers) in self.stated.blocks.iter().zip(&self.integers) {
             let count = integers.lanes.count();
             worker.products.resize(PANEL * count, 0);
             self.how.kernel.product(
@@ -332,7 +272,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 &mut worker.scratch,
                 &mut worker.products,
             );
-            let bars = (0..integers.bounds.len()).map(|b| self.lists.bar(block.first + b));
+            let bars = (0..integers.bounds.len()).map(|b| self.stated.lists.bar(block.first + b));
             worker
                 .thresholds
                 .set(&numbers.panels[panel], &integers.bounds, bars, count);
@@ -353,10 +293,9 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         Ok(())
     }
 
-    /// Score in f32 the pairs that integers could not exclude in the panel that starts at row `panel`: (row of the panel, lane of
-    /// the block), ascending by row.
+    /// Score in f32 the pairs that integers could not exclude in the panel that starts at row `panel`: (row of the
+    /// panel, lane of the block), ascending by row.
     fn rescore(&self, panel: usize, block: &Block<f32>, worker: &mut Worker) -> Result<()> {
-        let d = Tiles::<f32>::dim(&self.source);
         let Worker {
             found,
             framed,
@@ -365,28 +304,17 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         } = worker;
         let mut rows: Vec<usize> = found.iter().map(|&(row, _)| row as usize).collect();
         rows.dedup();
-        framed.read(&self.source, panel, &rows, space)?;
-        let framed = &framed.rows;
-        let stride = padded(d);
-        for pairs in found.chunks(TOGETHER) {
-            // The last group is filled up with copies of the last pair.
-            let pair = |p: usize| pairs[p.min(pairs.len() - 1)];
-            let scores = self.how.chain.scores(std::array::from_fn(|p| {
-                let (row, lane) = pair(p);
-                let direction = (block.first + lane as usize) * d;
-                (
-                    &framed[row as usize * stride..][..d],
-                    &self.batch.directions[direction..][..d],
-                )
-            }));
-            for (&(row, lane), score) in pairs.iter().zip(scores) {
-                let (row, lane) = (panel + row as usize, lane as usize);
-                self.lists.offer(
-                    block.first + lane,
-                    self.biased(score, block, lane, row),
-                    row,
-                );
-            }
+        framed.read(&self.stated.source, panel, &rows, space)?;
+        let stride = padded(self.stated.dim());
+        let pairs: Vec<(usize, usize)> = found
+            .iter()
+            .map(|&(row, lane)| (panel + row as usize, block.first + lane as usize))
+            .collect();
+        for pairs in pairs.chunks(TOGETHER) {
+            self.stated.pairs(pairs, |p| {
+                let place = (pairs[p].0 - panel) * stride;
+                &framed.rows[place..place + stride]
+            });
         }
         Ok(())
     }

@@ -158,12 +158,54 @@ impl Thresholds {
         }
     }
 
+    /// Calls `found` with the place of each row of a panel that its product with one lane does not exclude.
+    pub fn survivors_of(
+        &self,
+        lane: usize,
+        rows: &[Row],
+        products: &[i32],
+        mut found: impl FnMut(usize),
+    ) {
+        let any = pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                // A loop, because closures may not be compiled for the instruction set.
+                let mut any = false;
+                for (row, &product) in rows.iter().zip(products) {
+                    any |= self.survives(row, product, lane);
+                }
+                any
+            },
+        );
+        if any {
+            for (r, (row, &product)) in rows.iter().zip(products).enumerate() {
+                if self.survives(row, product, lane) {
+                    found(r);
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     #[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared survives
     fn survives(&self, row: &Row, product: i32, lane: usize) -> bool {
         let bar = row.inverse * self.alpha[lane] + (row.bias * self.bias[lane] - self.less[lane]);
         !((product as f32) < bar)
     }
+}
+
+/// Estimates of the scores of rows with a direction, from their products, up to a factor and rounding: they order rows
+/// well, and prove nothing.
+pub fn estimates(lane: &Lane, rows: &[Row], products: &[i32], out: &mut [f32]) {
+    let bias = lane.bias as f32;
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for ((out, row), product) in out.iter_mut().zip(rows).zip(products) {
+                *out = (*product as f32 - row.bias * bias) / row.inverse;
+            }
+        },
+    );
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 //! bound     which rows an integer product excludes from the k best, and why
 //! tile      the quantised reference, kept or made anew
 //! lists     the k best so far, and their bars
-//! rescore   what is not excluded, scored in f32 to the bits of the f32 scan
+//! rescore   scores of single pairs, to the bits of the f32 scan
+//! stated    what is not excluded, scored in f32 and offered to the lists
 //! batch     one batch over all rows
+//! few       one batch of at most four directions
 //! ```
 //!
 //! A row is left out only if it is proved that its score in the f32 scan is below that of k other rows. So [`Int8Scan`]
@@ -17,9 +19,11 @@
 
 mod batch;
 mod bound;
+mod few;
 mod kernel;
 pub(in crate::scan) mod numbers;
 mod rescore;
+mod stated;
 mod tile;
 
 pub use kernel::{Kernel, VARIABLE};
@@ -30,7 +34,10 @@ use super::{CpuEngine, CpuScan};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
+use batch::{How, Int8Batch};
+use few::FewBatch;
 use rescore::Chain;
+use stated::Answer;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -104,8 +111,9 @@ struct Shared {
     kept: tile::Kept,
     /// The order in which the f32 product adds, if it could be found; determined at its first use.
     chain: OnceLock<Option<Chain>>,
-    /// How many batches in a row gave up eight bits: support directions, and nearest-neighbour directions.
-    left: [AtomicU32; 2],
+    /// How many batches in a row gave up eight bits, or should have: support directions, nearest-neighbour directions,
+    /// few directions.
+    left: [AtomicU32; 3],
     /// Batches of few directions so far, and whether the next one takes the rows backwards.
     few: AtomicU32,
     backwards: AtomicBool,
@@ -155,9 +163,10 @@ impl<'a> Int8Scan<'a> {
         }
     }
 
-    /// The counter for batches of this kind: support directions or nearest-neighbour directions.
+    /// The counter for batches of this kind.
     fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
-        &self.shared.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
+        let nearest = usize::from(batch.bias.iter().any(|&c| c != 0.0));
+        &self.shared.left[if self.is_few(batch) { 2 } else { nearest }]
     }
 
     /// Whether the batch has few directions, for which an f32 product would compute a whole group, and the integers are kept.
@@ -165,22 +174,22 @@ impl<'a> Int8Scan<'a> {
         batch.bias.len() <= kernel::FEW && self.shared.kept.keeps()
     }
 
-    /// Whether eight bits are tried for a batch. Batches of few directions always use them, even if other batches gave them up.
-    fn suits(&self, batch: &Batch<'_>, few: bool) -> bool {
-        let again = few || self.left_by(batch).load(Relaxed) < TRIES;
+    /// Whether eight bits are tried for a batch.
+    fn suits(&self, batch: &Batch<'_>) -> bool {
+        let again = self.left_by(batch).load(Relaxed) < TRIES;
+        let waited = || self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE;
         match self.options.kernel {
-            Kernel::Avx2 => few && self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE,
+            Kernel::Avx2 => again && self.is_few(batch) && waited(),
             _ => again,
         }
     }
 
-    /// The batch in eight bits, if that may pay and everything is in range.
-    fn int8<'s>(&'s self, batch: &'s Batch<'s>) -> Option<batch::Int8Batch<'s, 's>> {
+    /// How the batch is scanned in eight bits, if that may pay and everything is in range.
+    fn how(&self, batch: &Batch<'_>) -> Option<How> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
         let large = d >= FEW_COLUMNS && n >= FEW_ROWS;
-        let few = self.is_few(batch);
-        let worth = large && self.suits(batch, few);
+        let worth = large && self.suits(batch);
         let levels = numbers::levels(d);
         if self.options.precision == Precision::F32
             || !(worth || forced)
@@ -190,16 +199,32 @@ impl<'a> Int8Scan<'a> {
             return None;
         }
         let chain = self.shared.chain.get_or_init(|| Chain::of_product(d));
-        let how = batch::How {
+        Some(How {
             kernel: self.options.kernel,
             chain: (*chain)?,
             levels,
-            stays: forced || few,
-            single: few,
-            backwards: few && self.shared.backwards.fetch_not(Relaxed),
+            stays: forced,
+        })
+    }
+
+    /// The answer of a batch by eight bits; `None` if all of it needs f32.
+    fn int8(&self, batch: &Batch<'_>, control: &Control) -> Result<Option<Answer>> {
+        let Some(how) = self.how(batch) else {
+            return Ok(None);
         };
         let source = TileDecoder::new(self.rows, self.plain.frame());
-        batch::Int8Batch::new(source, &self.shared.kept, how, batch)
+        let kept = &self.shared.kept;
+        if self.is_few(batch) {
+            let backwards = self.shared.backwards.fetch_not(Relaxed);
+            return match FewBatch::new(source, kept, how, batch, backwards) {
+                Some(few) => few.run(control),
+                None => Ok(None),
+            };
+        }
+        match Int8Batch::new(source, kept, how, batch) {
+            Some(int8) => Ok(Some(int8.run(control)?)),
+            None => Ok(None),
+        }
     }
 }
 
@@ -215,21 +240,24 @@ impl Scan for Int8Scan<'_> {
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
         let k = batch.k.min(self.rows.len());
         let batch = Batch { k, ..*batch };
-        let Some(int8) = self.int8(&batch) else {
+        let (rows, count) = (self.rows, batch.bias.len());
+        let answer = cpu::counted(rows, count, control, || self.int8(&batch, control))?;
+        let Some(Answer { scores, rows, slow }) = answer else {
             return self.plain.scan(&batch, control);
         };
-        let stays = int8.how.stays;
-        let (scores, rows, left) =
-            cpu::counted(self.rows, batch.bias.len(), control, || int8.run(control))?;
-        match left {
+        match slow {
             // A batch that could not give them up says nothing about others.
-            _ if stays => {}
+            _ if self.options.precision == Precision::Int8 => {}
             true => {
                 self.left_by(&batch).fetch_add(1, Relaxed);
             }
             false => self.left_by(&batch).store(0, Relaxed),
         }
-        let precision = if left { "f32" } else { "int8" };
+        // Few directions are decided by integers to the end, even where f32 would have been faster.
+        let precision = match slow && !self.is_few(&batch) {
+            true => "f32",
+            false => "int8",
+        };
         Ok(Hits::new(self.rows.len(), k, scores, rows).proved_in(precision, batch.bias.len()))
     }
 

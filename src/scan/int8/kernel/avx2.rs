@@ -43,14 +43,14 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [
     }
 }
 
-/// The products with a few directions in 16 bits ([`Lanes::wide`]). The other lanes of their group are zero.
+/// The products with a few directions in 16 bits ([`Lanes::wide`]): `out` is directions x rows.
 pub fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avx2"));
     let stride = panel.stride;
     assert!(stride.is_multiple_of(COLUMNS) && panel.rows.len().is_multiple_of(stride));
-    assert!(out.len() == panel.count() * lanes.count && lanes.count >= FEW);
     let used = lanes.few.len() / stride;
     assert!((1..=FEW).contains(&used) && lanes.few.len() == used * stride);
+    assert!(out.len() == panel.count() * used);
     // SAFETY: AVX2 was found above, and the assertions are the conditions of `dots`.
     unsafe {
         match used {
@@ -70,13 +70,13 @@ const AHEAD: usize = 2048;
 ///
 /// # Safety
 ///
-/// AVX2; D directions of `stride` numbers each, `stride` a multiple of COLUMNS; `out` holds rows x `lanes.count >= D` places.
+/// AVX2; D directions of `stride` numbers each, `stride` a multiple of COLUMNS; `out` holds D x rows places.
 #[target_feature(enable = "avx2")]
 unsafe fn dots<const D: usize, const S: usize>(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
     let stride = panel.stride;
     debug_assert!(lanes.few.len() == D * stride && COLUMNS.is_multiple_of(S * STEP));
-    let rows = panel.rows.chunks_exact(stride);
-    for (row, out) in rows.zip(out.chunks_exact_mut(lanes.count)) {
+    let count = panel.count();
+    for (r, row) in panel.rows.chunks_exact(stride).enumerate() {
         let mut sums = [[_mm256_setzero_si256(); S]; D];
         for column in (0..stride).step_by(COLUMNS) {
             // A prefetch of an address outside the set does nothing.
@@ -96,10 +96,9 @@ unsafe fn dots<const D: usize, const S: usize>(panel: Panel<'_>, lanes: &Lanes, 
                 }
             }
         }
-        out.fill(0);
-        for (out, sums) in out.iter_mut().zip(sums) {
+        for (lane, sums) in sums.into_iter().enumerate() {
             let all = sums.into_iter().reduce(|a, b| _mm256_add_epi32(a, b));
-            *out = all.map_or(0, |all| total(all));
+            out[lane * count + r] = all.map_or(0, |all| total(all));
         }
     }
 }

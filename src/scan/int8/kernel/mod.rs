@@ -66,6 +66,8 @@ impl<'a> Panel<'a> {
 pub struct Lanes {
     /// The number of lanes, a multiple of [`GROUP`]; the last lanes may be zeros.
     count: usize,
+    /// The number of directions.
+    used: usize,
     /// The number of columns, d.
     columns: usize,
     /// count / GROUP x stride / QUAD x GROUP x QUAD.
@@ -87,6 +89,7 @@ impl Lanes {
         let wide = kernel == Kernel::Avx2;
         let mut lanes = Lanes {
             count,
+            used,
             columns: d,
             bytes: vec![0; count * stride],
             pairs: vec![0; if wide { count * stride } else { 0 }],
@@ -119,6 +122,7 @@ impl Lanes {
         }
         Lanes {
             count: GROUP,
+            used,
             columns: d,
             bytes: Vec::new(),
             pairs: Vec::new(),
@@ -154,6 +158,8 @@ pub struct Scratch {
     /// A panel in the layout of a kernel.
     bytes: Vec<u8>,
     wide: Vec<i16>,
+    /// Products with a whole group of lanes, of which only few are used.
+    products: Vec<i32>,
     #[cfg(target_arch = "x86_64")]
     tiles: Option<amx::Configured>,
 }
@@ -263,19 +269,15 @@ impl Kernel {
 
     /// All products of a panel with lanes: `out` is rows x lanes, row-major.
     ///
-    /// Panics on shapes that do not fit, a kernel that does not run on this machine, or lanes that it does not take (a caller's
-    /// mistake).
+    /// Panics on shapes that do not fit, a kernel that does not run on this machine, or lanes in 16 bits (a caller's mistake).
     pub fn product(self, panel: Panel<'_>, lanes: &Lanes, scratch: &mut Scratch, out: &mut [i32]) {
-        assert!(self.runs() && panel.stride == lanes.stride());
-        assert!(lanes.few.is_empty() || self.takes_wide());
+        assert!(self.runs() && panel.stride == lanes.stride() && lanes.few.is_empty());
         assert_eq!(
             out.len(),
             panel.count() * lanes.count,
             "a place for every product"
         );
         match self {
-            #[cfg(target_arch = "x86_64")]
-            _ if !lanes.few.is_empty() => avx2::few(panel, lanes, out),
             Kernel::Plain => plain::product(panel, lanes, out),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => avx2::product(panel, lanes, &mut scratch.wide, out),
@@ -295,6 +297,33 @@ impl Kernel {
             #[allow(unreachable_patterns)] // those of other processors, which do not run here
             _ => plain::product(panel, lanes, out),
         }
+    }
+}
+
+impl Kernel {
+    /// All products of a panel with few directions: `out` is directions x rows, row-major.
+    ///
+    /// Panics on shapes that do not fit, a kernel that does not run on this machine, or lanes that it does not take (a caller's
+    /// mistake).
+    pub fn few(self, panel: Panel<'_>, lanes: &Lanes, scratch: &mut Scratch, out: &mut [i32]) {
+        assert!(self.runs() && panel.stride == lanes.stride());
+        let rows = panel.count();
+        assert_eq!(out.len(), rows * lanes.used, "a place for every product");
+        if !lanes.few.is_empty() {
+            assert!(self.takes_wide());
+            #[cfg(target_arch = "x86_64")]
+            avx2::few(panel, lanes, out);
+            return;
+        }
+        let mut products = std::mem::take(&mut scratch.products);
+        products.resize(rows * lanes.count, 0);
+        self.product(panel, lanes, scratch, &mut products);
+        for (lane, out) in out.chunks_exact_mut(rows).enumerate() {
+            for (out, products) in out.iter_mut().zip(products.chunks_exact(lanes.count)) {
+                *out = products[lane];
+            }
+        }
+        scratch.products = products;
     }
 }
 
@@ -390,50 +419,55 @@ mod tests {
         }
     }
 
+    /// The sums of few directions, which the kernel writes direction by direction.
+    fn check_few(kernel: Kernel, rows: &[i8], directions: &[i16], lanes: &Lanes) {
+        let d = lanes.columns;
+        let count = rows.len() / d;
+        let mut out = vec![-1; count * directions.len() / d];
+        let padded = padded(rows, d);
+        let panel = Panel::new(&padded, stride(d));
+        kernel.few(panel, lanes, &mut Scratch::default(), &mut out);
+        let expected = directions.chunks_exact(d).flat_map(|direction| {
+            rows.chunks_exact(d).map(move |row| {
+                let each = row.iter().zip(direction);
+                each.map(|(q, v)| i64::from(*q) * i64::from(*v))
+                    .sum::<i64>()
+            })
+        });
+        assert!(
+            out.iter().map(|&v| i64::from(v)).eq(expected),
+            "{kernel:?}, {count} x {d}, {} directions",
+            directions.len() / d
+        );
+    }
+
     #[test]
-    fn few_directions_in_16_bits_give_exact_sums() {
-        for kernel in Kernel::all()
-            .into_iter()
-            .filter(|kernel| kernel.takes_wide())
-        {
-            for (count, d, used) in [
-                (16, 1, 1),
-                (32, 784, 1),
-                (64, 100, 2),
-                (16, 65, 3),
-                (48, 70_001, 4),
-            ] {
-                let most = wide_levels(d) as i16;
-                let rows = numbers(count * d, levels(d) as i8, d as u64);
-                // Signs of the first row, so that its sum is the largest there can be.
-                let lanes: Vec<i16> = (0..used * d)
-                    .map(|i| match i / d {
-                        0 => most * i16::from(rows[i % d].signum()),
-                        lane => most - (i % (lane * 7 + 1)) as i16,
-                    })
-                    .collect();
-                let mut out = vec![-1; count * GROUP];
-                let padded = padded(&rows, d);
-                let panel = Panel::new(&padded, stride(d));
-                kernel.product(
-                    panel,
-                    &Lanes::wide(&lanes, d),
-                    &mut Scratch::default(),
-                    &mut out,
-                );
-                for (row, out) in rows.chunks_exact(d).zip(out.chunks_exact(GROUP)) {
-                    let sum = |lane: &[i16]| {
-                        let each = row.iter().zip(lane);
-                        each.map(|(q, v)| i64::from(*q) * i64::from(*v))
-                            .sum::<i64>()
-                    };
-                    let expected: Vec<i64> = lanes.chunks_exact(d).map(sum).collect();
-                    let found = out.iter().map(|&v| i64::from(v));
-                    assert!(
-                        found.take(used).eq(expected),
-                        "{kernel:?}, d={d}, {used} directions"
-                    );
-                    assert!(out[used..].iter().all(|&v| v == 0));
+    fn few_directions_give_exact_sums_in_16_bits_and_in_8() {
+        for (count, d, used) in [
+            (16, 1, 1),
+            (32, 784, 1),
+            (64, 100, 2),
+            (16, 65, 3),
+            (48, 70_001, 4),
+        ] {
+            let rows = numbers(count * d, levels(d) as i8, d as u64);
+            // Signs of the first row, so that its sum is the largest there can be.
+            let directions = |most: i16| -> Vec<i16> {
+                let each = (0..used * d).map(|i| match i / d {
+                    0 => most * i16::from(rows[i % d].signum()),
+                    lane => most - (i % (lane * 7 + 1)) as i16,
+                });
+                each.collect()
+            };
+            let (wide, narrow) = (
+                directions(wide_levels(d) as i16),
+                directions(levels(d) as i16),
+            );
+            let bytes: Vec<i8> = narrow.iter().map(|&v| v as i8).collect();
+            for kernel in Kernel::all() {
+                check_few(kernel, &rows, &narrow, &Lanes::new(&bytes, d, kernel));
+                if kernel.takes_wide() {
+                    check_few(kernel, &rows, &wide, &Lanes::wide(&wide, d));
                 }
             }
         }

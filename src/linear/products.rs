@@ -6,7 +6,7 @@ use pulp::{Simd, WithSimd};
 
 /// `<a, b>` of two vectors of the same length.
 #[inline(always)]
-pub(super) fn one<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn one<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (S::as_simd_f64s(a), S::as_simd_f64s(b));
     let ((a4, a1), (b4, b1)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     let zero = simd.splat_f64s(0.0);
@@ -30,7 +30,7 @@ pub(super) fn one<S: Simd>(simd: S, a: &[f64], b: &[f64]) -> f64 {
 
 /// The products of four vectors with one, all of the same length.
 #[inline(always)]
-pub(super) fn four<S: Simd>(simd: S, a: [&[f64]; 4], b: &[f64]) -> [f64; 4] {
+pub(crate) fn four<S: Simd>(simd: S, a: [&[f64]; 4], b: &[f64]) -> [f64; 4] {
     let (b, b_rest) = S::as_simd_f64s(b);
     let (a0, r0) = S::as_simd_f64s(a[0]);
     let (a1, r1) = S::as_simd_f64s(a[1]);
@@ -59,8 +59,21 @@ pub(super) fn four<S: Simd>(simd: S, a: [&[f64]; 4], b: &[f64]) -> [f64; 4] {
     sums
 }
 
+/// `b -= share a` for two vectors of the same length.
+#[inline(always)]
+pub(crate) fn subtract<S: Simd>(simd: S, share: f64, a: &[f64], b: &mut [f64]) {
+    let ((a, a_rest), (b, b_rest)) = (S::as_simd_f64s(a), S::as_mut_simd_f64s(b));
+    let less = simd.splat_f64s(-share);
+    for (a, b) in a.iter().zip(b) {
+        *b = simd.mul_add_e_f64s(less, *a, *b);
+    }
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        *b -= share * a;
+    }
+}
+
 /// [`one`] for a call outside of code that is compiled for the instruction set.
-pub(super) struct One<'a>(pub &'a [f64], pub &'a [f64]);
+pub(crate) struct One<'a>(pub &'a [f64], pub &'a [f64]);
 
 impl WithSimd for One<'_> {
     type Output = f64;
@@ -77,11 +90,31 @@ mod tests {
 
     struct Four<'a>([&'a [f64]; 4], &'a [f64]);
 
+    struct Subtract<'a>(f64, &'a [f64], &'a mut [f64]);
+
+    impl WithSimd for Subtract<'_> {
+        type Output = ();
+
+        fn with_simd<S: Simd>(self, simd: S) {
+            subtract(simd, self.0, self.1, self.2);
+        }
+    }
+
     impl WithSimd for Four<'_> {
         type Output = [f64; 4];
 
         fn with_simd<S: Simd>(self, simd: S) -> [f64; 4] {
             four(simd, self.0, self.1)
+        }
+    }
+
+    #[test]
+    fn what_is_subtracted_is_gone() {
+        for n in [0, 1, 5, 8, 19, 100] {
+            let a: Vec<f64> = (0..n).map(f64::from).collect();
+            let mut b: Vec<f64> = a.iter().map(|a| 3.0 * a + 7.0).collect();
+            pulp::Arch::new().dispatch(Subtract(3.0, &a, &mut b));
+            assert_eq!(b, vec![7.0; a.len()]);
         }
     }
 

@@ -1,0 +1,116 @@
+//! Rows scored in f32 to the bits of the f32 scan, and offered to the lists of the k best.
+
+use super::rescore::{Chain, TOGETHER};
+use crate::error::Result;
+use crate::scan::Batch;
+use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, product};
+use crate::scan::lists::Lists;
+
+/// The answer of a batch by integers.
+pub struct Answer {
+    /// B x k.
+    pub scores: Vec<f32>,
+    /// B x k.
+    pub rows: Vec<usize>,
+    /// f32 was faster for part of it, or would have been.
+    pub slow: bool,
+}
+
+/// The rows and directions of a batch, and its lists.
+pub struct Stated<'s, 'a> {
+    pub source: TileDecoder<'a>,
+    pub batch: &'s Batch<'s>,
+    pub blocks: Vec<Block<f32>>,
+    pub lists: Lists,
+    chain: Chain,
+}
+
+impl<'s, 'a> Stated<'s, 'a> {
+    /// Empty lists for a batch.
+    pub fn new(source: TileDecoder<'a>, batch: &'s Batch<'s>, chain: Chain) -> Self {
+        Stated {
+            blocks: blocks(batch.directions, batch.bias, Tiles::<f32>::dim(&source)),
+            lists: Lists::new(batch.bias.len(), batch.k),
+            source,
+            batch,
+            chain,
+        }
+    }
+
+    /// The number of columns, d.
+    pub fn dim(&self) -> usize {
+        Tiles::<f32>::dim(&self.source)
+    }
+
+    /// The number of rows after the last whole tile.
+    pub fn rest(&self) -> usize {
+        Tiles::<f32>::len(&self.source) % TILE
+    }
+
+    /// Score the rows from `first` on with all directions, by one product.
+    pub fn rows(
+        &self,
+        first: usize,
+        count: usize,
+        space: &mut Space<f32>,
+        scores: &mut Vec<f32>,
+    ) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let rows: &[f32] = self.source.read(first, count, space)?;
+        let stride = Tiles::<f32>::stride(&self.source);
+        for block in &self.blocks {
+            scores.resize(count * block.lanes, 0.0);
+            product::score(
+                &block.directions,
+                block.lanes,
+                rows,
+                stride,
+                self.dim(),
+                scores,
+            );
+            let bars: Vec<f32> = (0..block.bias.len())
+                .map(|b| self.lists.bar(block.first + b))
+                .collect();
+            for (r, scores) in scores.chunks_exact(block.lanes).enumerate() {
+                for (b, (score, bar)) in scores.iter().zip(&bars).enumerate() {
+                    let score = self.biased(*score, block, b, first + r);
+                    if bar.is_nan() || score >= *bar {
+                        self.lists.offer(block.first + b, score, first + r);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Score up to [`TOGETHER`] pairs of a row and a direction; `framed(p)` is the row of pair p in the frame.
+    pub fn pairs<'x>(&self, pairs: &[(usize, usize)], framed: impl Fn(usize) -> &'x [f32]) {
+        let d = self.dim();
+        let scores = self.chain.scores(std::array::from_fn(|p| {
+            // The group is filled up with copies of the last pair.
+            let p = p.min(pairs.len() - 1);
+            let direction = pairs[p].1 * d;
+            (
+                &framed(p)[..d],
+                &self.batch.directions[direction..direction + d],
+            )
+        }));
+        for (&(row, direction), score) in pairs.iter().zip(scores) {
+            let block = &self.blocks[direction / BLOCK];
+            let score = self.biased(score, block, direction - block.first, row);
+            self.lists.offer(direction, score, row);
+        }
+        debug_assert!(pairs.len() <= TOGETHER);
+    }
+
+    /// The stated score of a product: adds the bias as the f32 scan does.
+    fn biased(&self, product: f32, block: &Block<f32>, lane: usize, row: usize) -> f32 {
+        if block.biased {
+            product + block.bias[lane] * Tiles::<f32>::bias(&self.source)[row]
+        } else {
+            product
+        }
+    }
+}
