@@ -185,7 +185,7 @@ impl WithSimd for SolveOne<'_> {
     }
 }
 
-/// [`SolveOne`], if this is one column and the triangle has its columns in one piece each.
+/// Solves with [`SolveOne`] and returns true, if this is one column and the triangle has its columns in one piece each.
 fn solve_one(lower: MatRef<'_, f64>, transposed: bool, column: &mut [f64]) -> bool {
     let Some(lower) = lower.try_as_col_major() else {
         return false;

@@ -224,6 +224,38 @@ fn int8_answers_do_not_depend_on_time_memory_or_threads() {
     }
 }
 
+/// However a batch is scanned, its products count once; a batch of no directions has no answers.
+#[test]
+fn products_are_counted_once_in_every_precision() {
+    let (n, d) = (5000, 20);
+    let reference = rows(d, &gaussian(n * d, 1));
+    let directions: Vec<f32> = gaussian(9 * d, 2).iter().map(|&v| v as f32).collect();
+    for precision in [Precision::Auto, Precision::F32, Precision::Int8] {
+        let options = Options {
+            precision,
+            kernel: Kernel::chosen().unwrap(),
+            memory: u64::MAX,
+        };
+        let scan = Int8Scan::new(&reference, options, &Control::default()).unwrap();
+        // Few directions are scanned in f32 a few times before they are in eight bits.
+        for count in [9, 2, 2, 2, 2, 2, 1, 0] {
+            let batch = Batch {
+                directions: &directions[..count * d],
+                bias: &vec![1.0; count],
+                k: 3,
+            };
+            let control = Control::default();
+            let found = scan.scan(&batch, &control).unwrap();
+            assert_eq!(found.scores().len(), 3 * count);
+            assert_eq!(
+                control.progress().flop,
+                2 * (n * d * count) as u64,
+                "{precision:?}"
+            );
+        }
+    }
+}
+
 /// Directions with scores outside the range of f32, or with NaN, are scanned in f32.
 #[test]
 fn int8_leaves_directions_beyond_its_range_to_f32() {

@@ -515,11 +515,13 @@ pub(super) fn counted<T>(
 ) -> Result<T> {
     let started = Instant::now();
     let answer = work()?;
-    control.scanned(
-        2 * (rows.len() * rows.dim()) as u64 * directions as u64,
-        started.elapsed(),
-    );
+    control.scanned(flop(rows, directions), started.elapsed());
     Ok(answer)
+}
+
+/// Floating-point operations of the products of all rows with some directions.
+pub(super) fn flop(rows: &dyn Rows, directions: usize) -> u64 {
+    2 * (rows.len() * rows.dim()) as u64 * directions as u64
 }
 
 /// Scores in f64 of B directions (B x d, in the frame): (scores, rows), B x min(k, N), best first. Far rows have the

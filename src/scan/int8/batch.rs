@@ -13,11 +13,10 @@
 //! tile with that of the f32 tiles, and the batch goes on in f32 if integers are slower; the time for quantising a tile
 //! that is then kept is not counted.
 
-use super::bound::{Lane, Thresholds};
-use super::kernel::{Kernel, Lanes, Panel, Scratch};
-use super::numbers::{Level, quantise};
-use super::rescore::{Chain, TOGETHER};
-use super::stated::{Answer, Stated};
+use super::bound::{Lane, Thresholds, quantised};
+use super::kernel::{Lanes, Panel, Scratch};
+use super::rescore::TOGETHER;
+use super::stated::{Answer, How, Stated};
 use super::tile::{Kept, PANEL, Tile};
 use crate::control::Control;
 use crate::error::Result;
@@ -44,16 +43,6 @@ const MANY: usize = 8;
 struct Integers {
     lanes: Lanes,
     bounds: Vec<Lane>,
-}
-
-/// The choices for the scan of a batch.
-#[derive(Clone, Copy)]
-pub struct How {
-    pub kernel: Kernel,
-    pub chain: Chain,
-    pub levels: i32,
-    /// Use integers even if f32 is faster.
-    pub stays: bool,
 }
 
 /// The state that all workers of a batch share.
@@ -102,28 +91,6 @@ fn first_tiles(whole: usize, k: usize) -> usize {
 pub fn fits(n: usize, k: usize) -> bool {
     let whole = n / TILE;
     whole >= 2 && first_tiles(whole, k) <= whole / 2
-}
-
-/// Whether no score of this direction leaves the range of f32: entries of rows are at most 2^60.
-fn in_range(c: f32, length: f64) -> bool {
-    (0.0..=1e6).contains(&c) && length <= 1e15
-}
-
-/// Directions as integers of so many levels, and the bounds that comparisons need of each; None if one is out of range.
-pub fn quantised<T: Level + Default>(
-    directions: &[f32],
-    bias: &[f32],
-    levels: i32,
-) -> Option<(Vec<T>, Vec<Lane>)> {
-    let d = directions.len() / bias.len();
-    let mut numbers = vec![T::default(); directions.len()];
-    let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
-    let bounds = each.zip(bias).map(|((w, v), &c)| {
-        let direction = quantise(w, levels, v)?;
-        in_range(c, direction.length).then(|| Lane::new(&direction, c, d))
-    });
-    let bounds = bounds.collect::<Option<_>>()?;
-    Some((numbers, bounds))
 }
 
 /// The first tiles, evenly spread, then the others.

@@ -21,7 +21,7 @@
 //! units of 2^-24 of its size. [`SLACK`] of its size is subtracted beforehand for this, and 2^-10 for underflow. Sizes
 //! are limited so that no product overflows; a row with a size beyond the limit is not excluded.
 
-use super::numbers::Quantised;
+use super::numbers::{Level, Quantised, quantise};
 use crate::scan::rounding::{self, U32, gamma};
 
 /// Eight units of f32 rounding.
@@ -94,6 +94,28 @@ impl Lane {
             tiny: rounding::f32_score(d, 0.0, direction.length, 0.0),
         }
     }
+}
+
+/// Whether no score of this direction leaves the range of f32: entries of rows are at most 2^60.
+fn in_range(c: f32, length: f64) -> bool {
+    (0.0..=1e6).contains(&c) && length <= 1e15
+}
+
+/// Directions as integers of so many levels, and the bounds that comparisons need of each; None if one is out of range.
+pub fn quantised<T: Level + Default>(
+    directions: &[f32],
+    bias: &[f32],
+    levels: i32,
+) -> Option<(Vec<T>, Vec<Lane>)> {
+    let d = directions.len() / bias.len();
+    let mut numbers = vec![T::default(); directions.len()];
+    let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
+    let bounds = each.zip(bias).map(|((w, v), &c)| {
+        let direction = quantise(w, levels, v)?;
+        in_range(c, direction.length).then(|| Lane::new(&direction, c, d))
+    });
+    let bounds = bounds.collect::<Option<_>>()?;
+    Some((numbers, bounds))
 }
 
 /// The right sides of the comparison, for the lanes of a block and one panel: three numbers for each lane.
@@ -169,7 +191,7 @@ impl Thresholds {
         let any = pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
-                // A loop, because closures may not be compiled for the instruction set.
+                // No iterator with a closure, which may not be compiled for the instruction set.
                 let mut any = false;
                 for (row, &product) in rows.iter().zip(products) {
                     any |= self.survives(row, product, lane);
@@ -195,14 +217,18 @@ impl Thresholds {
 }
 
 /// Estimates of the scores of rows with a direction, from their products, up to a factor and rounding: they order rows
-/// well, and prove nothing.
+/// well, and prove nothing. A row whose bias is out of range, as that of a far row, has the least.
 pub fn estimates(lane: &Lane, rows: &[Row], products: &[i32], out: &mut [f32]) {
     let bias = lane.bias as f32;
     pulp::Arch::new().dispatch(
         #[inline(always)]
         || {
             for ((out, row), product) in out.iter_mut().zip(rows).zip(products) {
-                *out = (*product as f32 - row.bias * bias) / row.inverse;
+                let estimate = (*product as f32 - row.bias * bias) / row.inverse;
+                *out = match row.bias < LARGEST as f32 {
+                    true => estimate,
+                    false => f32::NEG_INFINITY,
+                };
             }
         },
     );
@@ -233,6 +259,9 @@ mod tests {
         let mut products = vec![i32::MAX; 16];
         products[0] = product;
         thresholds.survivors(&[row], &products, &mut found);
+        let mut of_lane = Vec::new();
+        thresholds.survivors_of(0, &[row], &products[..1], |r| of_lane.push((r as u32, 0)));
+        assert_eq!(found, of_lane);
         found == [(0, 0)]
     }
 

@@ -1,23 +1,22 @@
-//! One batch of few directions over all rows, for which an f32 product would compute a whole group of lanes: all integer
-//! products first, then f32 for the rows that these cannot exclude.
+//! One batch of few directions over all rows: all integer products first, then f32 for the rows that these cannot exclude. An
+//! f32 product would compute a whole group of lanes for them.
 //!
 //! ```text
-//! tiles        integer products with every direction, stored; the k greatest estimates of each direction are noted
-//! k rows       those with the greatest estimates are scored in f32: the k-th best score becomes the bar
-//! every row    is compared with the bar, and scored in f32 if its product cannot exclude it
-//! the last rows, less than a tile: scored in f32
+//! the last rows, less than a tile:  scored in f32
+//! tiles                             integer products with every direction, stored; the k greatest estimates of each
+//! k rows                            those with the greatest estimates are scored in f32: the k-th best score is the bar
+//! every row                         is compared with the bar, and scored in f32 if its product cannot exclude it
 //! ```
 //!
 //! The estimates only choose which rows are scored first. The proof is that of [`super::bound`]: a row that is not scored lies
 //! strictly below the bar. Directions are rounded to 16 bits if the kernel takes them: for a first direction of MNIST's
 //! hull, 60 to 100 of 60,000 rows then remain to be scored, instead of 600 to 26,000 with 8 bits.
 
-use super::batch::{How, quantised};
-use super::bound::{Lane, Thresholds, estimates};
+use super::bound::{Lane, Thresholds, estimates, quantised};
 use super::kernel::{Kernel, Lanes, Panel, Scratch};
 use super::numbers::wide_levels;
 use super::rescore::TOGETHER;
-use super::stated::{Answer, Stated};
+use super::stated::{Answer, How, Stated};
 use super::tile::{Kept, PANEL};
 use crate::control::Control;
 use crate::error::Result;
@@ -30,8 +29,12 @@ use std::sync::{Mutex, MutexGuard};
 /// The tiles whose products are stored at a time: a million rows, 16 MiB for four directions.
 const STRETCH: usize = 4096;
 
-/// If more than one product in this many cannot be excluded, the batch would have been faster in f32.
-const CROWD: usize = 16;
+/// If more pairs than one for this many rows were scored one by one, the batch would have been about as fast in f32, which
+/// multiplies each row with sixteen lanes: a pair, with reading its row, takes about as long as that.
+const CROWD: usize = 2;
+
+/// If more pairs than this cannot be excluded in a tile, all its rows are read at once.
+const MANY: usize = 32;
 
 /// A batch of few directions.
 pub struct FewBatch<'s, 'a> {
@@ -52,6 +55,16 @@ struct Worker {
     scratch: Scratch,
     estimates: Vec<f32>,
     space: Space<f32>,
+    thresholds: Thresholds,
+    pairs: Vec<(usize, usize)>,
+    framed: Framed,
+}
+
+/// A few rows in the frame.
+#[derive(Default)]
+struct Framed {
+    rows: Vec<f32>,
+    space: Space<f32>,
 }
 
 /// The k rows with the greatest estimates, and up to as many more until they are next sorted out.
@@ -66,7 +79,7 @@ impl Greatest {
     fn new(k: usize) -> Self {
         Greatest {
             k,
-            rows: Vec::with_capacity(2 * k),
+            rows: Vec::new(),
             bar: f32::NEG_INFINITY,
         }
     }
@@ -136,39 +149,52 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         if self.backwards {
             stretches.reverse();
         }
+        let mut products = Vec::new();
         let mut scored = 0;
         for first in stretches {
             let tiles = first..whole.min(first + self.stretch);
-            let Some(pairs) = self.stretch(tiles, control)? else {
+            products.resize(tiles.len() * self.bounds.len() * TILE, 0);
+            let Some(pairs) = self.stretch(first, &mut products, control)? else {
                 return Ok(None);
             };
             scored += pairs;
         }
-        let slow = scored > rows * self.bounds.len() / CROWD;
+        let slow = scored > rows / CROWD;
         let (scores, rows) = self.stated.lists.finish();
         Ok(Some(Answer { scores, rows, slow }))
     }
 
-    /// Scan some tiles; returns the number of pairs that were scored, `None` if a tile is out of range.
-    fn stretch(&self, tiles: std::ops::Range<usize>, control: &Control) -> Result<Option<usize>> {
-        let count = self.bounds.len();
-        let mut products = vec![0i32; tiles.len() * count * TILE];
-        let k = self.stated.batch.k;
+    /// Scan the tiles from `first` on, with room for their products. Returns the number of pairs that had to be scored beyond the
+    /// first k of each direction, `None` if a tile is out of range.
+    fn stretch(
+        &self,
+        first: usize,
+        products: &mut [i32],
+        control: &Control,
+    ) -> Result<Option<usize>> {
+        let (count, k) = (self.bounds.len(), self.stated.batch.k);
         let greatest: Vec<_> = (0..count).map(|_| Mutex::new(Greatest::new(k))).collect();
-        if !self.products(tiles.start, &mut products, &greatest, control)? {
+        if !self.products(first, products, &greatest, control)? {
             return Ok(None);
         }
-        let mut first: Vec<(usize, usize)> = Vec::with_capacity(2 * k * count);
+        let mut known: Vec<(usize, usize)> = Vec::new();
         for (lane, greatest) in greatest.iter().enumerate() {
             let mut greatest = locked(greatest);
             greatest.shorten();
-            first.extend(greatest.rows.iter().map(|&(_, row)| (row, lane)));
+            known.extend(greatest.rows.iter().map(|&(_, row)| (row, lane)));
         }
-        first.sort_unstable();
-        self.score(&first, control)?;
-        let left = self.left(tiles.start, &products, &first, control)?;
-        self.score(&left, control)?;
-        Ok(Some(first.len() + left.len()))
+        known.sort_unstable();
+        let groups = known.par_chunks(TOGETHER);
+        groups.try_for_each_init(Framed::default, |framed, pairs| {
+            control.check()?;
+            self.score(pairs, framed)
+        })?;
+        let tiles = products.par_chunks_exact(count * TILE).enumerate();
+        let each = tiles.map_init(Worker::default, |worker, (place, products)| {
+            control.check()?;
+            self.survivors(first + place, products, &known, worker)
+        });
+        each.try_reduce(|| 0, |a, b| Ok(a + b)).map(Some)
     }
 
     /// The products of the tiles from `first` on, for each tile directions x rows; and the greatest estimates of each
@@ -184,7 +210,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         let all = AtomicBool::new(true);
         let each = |worker: &mut Worker, (place, products): (usize, &mut [i32])| {
             control.check()?;
-            if !self.tile(first + place, products, greatest, worker)? {
+            if all.load(Relaxed) && !self.tile(first + place, products, greatest, worker)? {
                 all.store(false, Relaxed);
             }
             Ok(())
@@ -209,6 +235,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
             scratch,
             estimates: found,
             space,
+            ..
         } = worker;
         let source = &self.stated.source;
         let done = self.kept.with(tile, source, space, |numbers| {
@@ -230,61 +257,73 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         Ok(done?.is_some())
     }
 
-    /// The pairs of a row and a direction that the products of tiles from `first` on cannot exclude, without those in
-    /// `known` (sorted).
-    fn left(
+    /// Score the rows of a tile that their products do not exclude, but for the pairs of a row and a direction in `known`
+    /// (sorted); returns the number of pairs.
+    fn survivors(
         &self,
-        first: usize,
+        tile: usize,
         products: &[i32],
         known: &[(usize, usize)],
-        control: &Control,
-    ) -> Result<Vec<(usize, usize)>> {
+        worker: &mut Worker,
+    ) -> Result<usize> {
+        let Worker {
+            thresholds,
+            space,
+            pairs,
+            framed,
+            ..
+        } = worker;
+        pairs.clear();
         let count = self.bounds.len();
-        let tiles = products.par_chunks_exact(count * TILE).enumerate();
-        let of_tile = |(place, products): (usize, &[i32])| -> Result<Vec<(usize, usize)>> {
-            control.check()?;
-            let tile = first + place;
-            let mut thresholds = Thresholds::default();
-            let mut left = Vec::new();
-            // The tile is there, since its products are.
-            let source = &self.stated.source;
-            self.kept
-                .with(tile, source, &mut Space::default(), |numbers| {
-                    for (panel, rows) in numbers.bounds.chunks_exact(PANEL).enumerate() {
-                        let bars = (0..count).map(|lane| self.stated.lists.bar(lane));
-                        thresholds.set(&numbers.panels[panel], &self.bounds, bars, count);
-                        for lane in 0..count {
-                            let products = &products[lane * TILE + panel * PANEL..][..PANEL];
-                            let row = tile * TILE + panel * PANEL;
-                            let found = |r: usize| left.push((row + r, lane));
-                            thresholds.survivors_of(lane, rows, products, found);
-                        }
+        // The tile is there, since its products are.
+        self.kept
+            .with(tile, &self.stated.source, space, |numbers| {
+                for (panel, rows) in numbers.bounds.chunks_exact(PANEL).enumerate() {
+                    let bars = (0..count).map(|lane| self.stated.lists.bar(lane));
+                    thresholds.set(&numbers.panels[panel], &self.bounds, bars, count);
+                    for lane in 0..count {
+                        let products = &products[lane * TILE + panel * PANEL..][..PANEL];
+                        let row = tile * TILE + panel * PANEL;
+                        thresholds
+                            .survivors_of(lane, rows, products, |r| pairs.push((row + r, lane)));
                     }
-                    Ok(())
-                })?;
-            left.retain(|pair| known.binary_search(pair).is_err());
-            Ok(left)
-        };
-        let left: Vec<Vec<(usize, usize)>> = tiles.map(of_tile).collect::<Result<_>>()?;
-        Ok(left.concat())
+                }
+                Ok(())
+            })?;
+        pairs.retain(|pair| known.binary_search(pair).is_err());
+        pairs.sort_unstable();
+        if pairs.len() > MANY {
+            let read: &[f32] = self.stated.source.read(tile * TILE, TILE, space)?;
+            let stride = Tiles::<f32>::stride(&self.stated.source);
+            for pairs in pairs.chunks(TOGETHER) {
+                self.stated.pairs(pairs, |p| {
+                    &read[(pairs[p].0 - tile * TILE) * stride..][..stride]
+                });
+            }
+            return Ok(pairs.len());
+        }
+        for pairs in pairs.chunks(TOGETHER) {
+            self.score(pairs, framed)?;
+        }
+        Ok(pairs.len())
     }
 
-    /// Score pairs of a row and a direction in f32.
-    fn score(&self, pairs: &[(usize, usize)], control: &Control) -> Result<()> {
+    /// Score up to [`TOGETHER`] pairs of a row and a direction in f32, sorted by row; each row is read once.
+    fn score(&self, pairs: &[(usize, usize)], framed: &mut Framed) -> Result<()> {
         let d = self.stated.dim();
-        let groups = pairs.par_chunks(TOGETHER);
-        groups.try_for_each_init(
-            || (Space::default(), vec![0f32; TOGETHER * d]),
-            |(space, rows), pairs| {
-                control.check()?;
-                for (&(row, _), out) in pairs.iter().zip(rows.chunks_exact_mut(d)) {
-                    let read: &[f32] = self.stated.source.read(row, 1, space)?;
-                    out.copy_from_slice(&read[..d]);
-                }
-                self.stated.pairs(pairs, |p| &rows[p * d..(p + 1) * d]);
-                Ok(())
-            },
-        )
+        framed.rows.resize(TOGETHER * d, 0.0);
+        let (mut places, mut count) = ([0; TOGETHER], 0);
+        for (p, &(row, _)) in pairs.iter().enumerate() {
+            if p == 0 || pairs[p - 1].0 != row {
+                let read: &[f32] = self.stated.source.read(row, 1, &mut framed.space)?;
+                framed.rows[count * d..(count + 1) * d].copy_from_slice(&read[..d]);
+                count += 1;
+            }
+            places[p] = (count - 1) * d;
+        }
+        self.stated
+            .pairs(pairs, |p| &framed.rows[places[p]..places[p] + d]);
+        Ok(())
     }
 }
 
@@ -296,55 +335,112 @@ mod tests {
     use crate::scan::int8::rescore::Chain;
     use crate::scan::{CpuScan, Frame, Scan};
 
-    /// Nine whole tiles and a rest, in stretches of 1, 4 and all tiles, forwards and backwards, with each kernel.
-    #[test]
-    fn stretches_and_their_order_change_no_answer() {
-        let d = 20;
-        let values = (0..(9 * TILE + 37) * d).map(|i| ((i * i + 31 * i) % 10_007) as f64 / 128.0);
-        let rows = Memory::from_f64("rows", d, values.collect());
+    const ROWS: usize = 9 * TILE + 37;
+    const COLUMNS: usize = 20;
+
+    fn rows(value: impl Fn(usize, usize) -> f64) -> Memory {
+        let each = (0..ROWS).flat_map(|row| (0..COLUMNS).map(move |column| (row, column)));
+        let values = each.map(|(row, column)| value(row, column));
+        Memory::from_f64("rows", COLUMNS, values.collect())
+    }
+
+    /// Numbers between -40 and 40.
+    fn noise(row: usize, column: usize) -> f64 {
+        let i = row * COLUMNS + column;
+        ((i * i + 31 * i) % 10_007) as f64 / 128.0 - 40.0
+    }
+
+    /// In stretches of 1, 4 and all tiles, forwards and backwards, with each kernel, the answers are those of the f32 scan.
+    /// Returns whether all, or no, batch was slow; `None` without the instructions.
+    fn slow(rows: &Memory, directions: &[f32], k: usize) -> Option<bool> {
         let control = Control::default();
-        let frame = Frame::survey(&rows, &control).unwrap();
-        let Some(chain) = Chain::of_product(d) else {
-            return;
-        };
-        let directions: Vec<f32> = (0..3 * d).map(|i| (i * 7 % 13) as f32 - 6.0).collect();
+        let frame = Frame::survey(rows, &control).unwrap();
+        let chain = Chain::of_product(COLUMNS)?;
+        let bias = [0.0, 1.0, 0.5];
         let batch = Batch {
-            directions: &directions,
-            bias: &[0.0, 1.0, 0.5],
-            k: 12,
+            directions,
+            bias: &bias,
+            k,
         };
-        let plain = CpuScan::in_frame(&rows, frame.clone());
+        let plain = CpuScan::in_frame(rows, frame.clone());
         let expected = plain.scan(&batch, &control).unwrap();
+        let mut slow = Vec::new();
         for kernel in Kernel::all() {
-            let kept = Kept::new(9 * TILE + 37, d, true);
+            let kept = Kept::new(ROWS, COLUMNS, true);
             for (stretch, backwards) in [(1, true), (4, false), (4, true), (STRETCH, true)] {
                 let how = How {
                     kernel,
                     chain,
-                    levels: levels(d),
+                    levels: levels(COLUMNS),
                     stays: true,
                 };
-                let source = TileDecoder::new(&rows, &frame);
+                let source = TileDecoder::new(rows, &frame);
                 let mut few = FewBatch::new(source, &kept, how, &batch, backwards).unwrap();
                 few.stretch = stretch;
                 let found = few.run(&control).unwrap().unwrap();
-                for b in 0..3 {
-                    let place = b * 12..(b + 1) * 12;
+                for b in 0..bias.len() {
+                    let place = b * k..(b + 1) * k;
                     let of = (&found.scores[place.clone()], &found.rows[place]);
-                    assert_eq!(of, expected.of(b), "{kernel:?}, {stretch} tiles");
+                    assert_eq!(of, expected.of(b), "{kernel:?}, {stretch} tiles, k = {k}");
                 }
-                assert!(!found.slow);
+                slow.push(found.slow);
             }
         }
+        assert!(slow.windows(2).all(|two| two[0] == two[1]), "{slow:?}");
+        Some(slow[0])
+    }
+
+    fn directions(first: f32) -> Vec<f32> {
+        let each = (0..3 * COLUMNS).map(|i| match i % COLUMNS {
+            0 => first,
+            column => ((i * 7 + column) % 13) as f32 - 6.0,
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn stretches_and_their_order_change_no_answer() {
+        let rows = rows(noise);
+        // More rows than a stretch of one tile has.
+        for k in [1, 12, TILE + 5] {
+            assert_ne!(slow(&rows, &directions(3.0), k), Some(k < TILE));
+        }
+    }
+
+    /// All but one of the entries are too small for 8 bits, and the large one is multiplied by zero: estimates say nothing.
+    #[test]
+    fn rows_that_no_estimate_tells_apart_are_scored() {
+        let rows = rows(|row, column| match (row, column) {
+            (5, _) => 40.0,
+            (_, 0) => [40.0, -40.0][row % 2],
+            _ => noise(row, column) / 1e3,
+        });
+        assert_ne!(slow(&rows, &directions(0.0), 12), Some(false));
+    }
+
+    #[test]
+    fn equal_rows_come_in_their_order() {
+        let rows = rows(|row, column| noise(row % 2, column));
+        assert_ne!(slow(&rows, &directions(3.0), 12), Some(false));
+    }
+
+    /// A row that is far from all others has the score of the centre in integers, which would be a high one of nearest rows.
+    #[test]
+    fn a_far_row_does_not_set_the_bar() {
+        let rows = rows(|row, column| match row {
+            700 => 1e30,
+            _ => noise(row, column),
+        });
+        assert_ne!(slow(&rows, &directions(3.0), 2), Some(true));
     }
 
     /// The k greatest of any numbers, in any order.
     #[test]
     fn the_greatest_are_kept() {
-        for k in [1, 3, 40] {
+        for (k, equal) in [(1, 1), (3, 1), (40, 1), (5, 10), (97, 1)] {
             let mut greatest = Greatest::new(k);
             for row in 0..97 {
-                let estimate = (row * 31 % 97) as f32;
+                let estimate = (row * 31 % 97 / equal) as f32;
                 if estimate > greatest.bar {
                     greatest.push(estimate, row);
                 }
@@ -356,7 +452,7 @@ mod tests {
                 .map(|&(estimate, _)| estimate)
                 .collect();
             kept.sort_unstable_by(f32::total_cmp);
-            let expected: Vec<f32> = (97 - k..97).map(|v| v as f32).collect();
+            let expected: Vec<f32> = (97 - k..97).map(|v| (v / equal) as f32).collect();
             assert_eq!(kept, expected);
         }
     }

@@ -15,7 +15,8 @@
 //! A row is left out only if it is proved that its score in the f32 scan is below that of k other rows. So [`Int8Scan`]
 //! gives exactly the answer of [`CpuScan`], with the same error bound; only the time differs. Where eight bits do not
 //! pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the first tiles show it, and the
-//! batch continues in f32.
+//! batch continues in f32; after three such batches in a row, those of that kind use f32 from their start on. A batch of few
+//! directions is not timed and ends in eight bits, but counts among those three if too many rows could not be excluded.
 
 mod batch;
 mod bound;
@@ -34,14 +35,15 @@ use super::{CpuEngine, CpuScan};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
-use batch::{How, Int8Batch};
+use batch::Int8Batch;
 use few::FewBatch;
 use rescore::Chain;
-use stated::Answer;
+use stated::{Answer, How};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-/// Eight bits are no longer tried once this many batches in a row gave them up.
+/// Eight bits are no longer tried for a kind of batch once this many in a row gave them up or should have.
 const TRIES: u32 = 3;
 
 /// Sets with fewer columns or rows than this always use f32.
@@ -111,9 +113,9 @@ struct Shared {
     kept: tile::Kept,
     /// The order in which the f32 product adds, if it could be found; determined at its first use.
     chain: OnceLock<Option<Chain>>,
-    /// How many batches in a row gave up eight bits, or should have: support directions, nearest-neighbour directions,
-    /// few directions.
-    left: [AtomicU32; 3],
+    /// How many batches in a row gave up eight bits, or should have: many directions and few, and of each support directions
+    /// and nearest-neighbour directions.
+    left: [[AtomicU32; 2]; 2],
     /// Batches of few directions so far, and whether the next one takes the rows backwards.
     few: AtomicU32,
     backwards: AtomicBool,
@@ -166,12 +168,12 @@ impl<'a> Int8Scan<'a> {
     /// The counter for batches of this kind.
     fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
         let nearest = usize::from(batch.bias.iter().any(|&c| c != 0.0));
-        &self.shared.left[if self.is_few(batch) { 2 } else { nearest }]
+        &self.shared.left[usize::from(self.is_few(batch))][nearest]
     }
 
     /// Whether the batch has few directions, for which an f32 product would compute a whole group, and the integers are kept.
     fn is_few(&self, batch: &Batch<'_>) -> bool {
-        batch.bias.len() <= kernel::FEW && self.shared.kept.keeps()
+        (1..=kernel::FEW).contains(&batch.bias.len()) && self.shared.kept.keeps()
     }
 
     /// Whether eight bits are tried for a batch.
@@ -213,18 +215,25 @@ impl<'a> Int8Scan<'a> {
             return Ok(None);
         };
         let source = TileDecoder::new(self.rows, self.plain.frame());
-        let kept = &self.shared.kept;
-        if self.is_few(batch) {
-            let backwards = self.shared.backwards.fetch_not(Relaxed);
-            return match FewBatch::new(source, kept, how, batch, backwards) {
-                Some(few) => few.run(control),
-                None => Ok(None),
-            };
+        let (kept, count) = (&self.shared.kept, batch.bias.len());
+        if !self.is_few(batch) {
+            let int8 = Int8Batch::new(source, kept, how, batch);
+            let run =
+                |int8: Int8Batch| cpu::counted(self.rows, count, control, || int8.run(control));
+            return int8.map(run).transpose();
         }
-        match Int8Batch::new(source, kept, how, batch) {
-            Some(int8) => Ok(Some(int8.run(control)?)),
-            None => Ok(None),
+        let backwards = self.shared.backwards.fetch_not(Relaxed);
+        let Some(few) = FewBatch::new(source, kept, how, batch, backwards) else {
+            return Ok(None);
+        };
+        let started = Instant::now();
+        let answer = few.run(control)?;
+        match answer {
+            Some(_) => control.scanned(cpu::flop(self.rows, count), started.elapsed()),
+            // The next one would meet the same rows.
+            None => _ = self.left_by(batch).fetch_add(1, Relaxed),
         }
+        Ok(answer)
     }
 }
 
@@ -240,9 +249,7 @@ impl Scan for Int8Scan<'_> {
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
         let k = batch.k.min(self.rows.len());
         let batch = Batch { k, ..*batch };
-        let (rows, count) = (self.rows, batch.bias.len());
-        let answer = cpu::counted(rows, count, control, || self.int8(&batch, control))?;
-        let Some(Answer { scores, rows, slow }) = answer else {
+        let Some(Answer { scores, rows, slow }) = self.int8(&batch, control)? else {
             return self.plain.scan(&batch, control);
         };
         match slow {

@@ -1,10 +1,21 @@
 //! Rows scored in f32 to the bits of the f32 scan, and offered to the lists of the k best.
 
+use super::kernel::Kernel;
 use super::rescore::{Chain, TOGETHER};
 use crate::error::Result;
 use crate::scan::Batch;
 use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, product};
 use crate::scan::lists::Lists;
+
+/// The choices for the scan of a batch.
+#[derive(Clone, Copy)]
+pub struct How {
+    pub kernel: Kernel,
+    pub chain: Chain,
+    pub levels: i32,
+    /// Use integers even if f32 is faster.
+    pub stays: bool,
+}
 
 /// The answer of a batch by integers.
 pub struct Answer {

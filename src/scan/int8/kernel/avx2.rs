@@ -48,7 +48,7 @@ pub fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avx2"));
     let stride = panel.stride;
     assert!(stride.is_multiple_of(COLUMNS) && panel.rows.len().is_multiple_of(stride));
-    let used = lanes.few.len() / stride;
+    let used = lanes.used;
     assert!((1..=FEW).contains(&used) && lanes.few.len() == used * stride);
     assert!(out.len() == panel.count() * used);
     // SAFETY: AVX2 was found above, and the assertions are the conditions of `dots`.

@@ -64,7 +64,7 @@ impl<'a> Panel<'a> {
 /// Quantised directions, in the layout of a kernel.
 #[derive(Debug, Clone)]
 pub struct Lanes {
-    /// The number of lanes, a multiple of [`GROUP`]; the last lanes may be zeros.
+    /// The number of lanes, a multiple of [`GROUP`]; the last lanes may be zeros. Without groups the number of directions.
     count: usize,
     /// The number of directions.
     used: usize,
@@ -121,7 +121,7 @@ impl Lanes {
             lane[..d].copy_from_slice(direction);
         }
         Lanes {
-            count: GROUP,
+            count: used,
             used,
             columns: d,
             bytes: Vec::new(),
@@ -298,9 +298,7 @@ impl Kernel {
             _ => plain::product(panel, lanes, out),
         }
     }
-}
 
-impl Kernel {
     /// All products of a panel with few directions: `out` is directions x rows, row-major.
     ///
     /// Panics on shapes that do not fit, a kernel that does not run on this machine, or lanes that it does not take (a caller's
