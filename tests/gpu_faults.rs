@@ -107,13 +107,7 @@ fn lost_at_the_first_chunk_in_the_middle_and_twice() {
             let well = healthy(adapter, streamed);
             let (first, last) = (well.before.0, well.after.0 - 1);
             let middle = (first + last) / 2;
-            for lost in [
-                vec![first],
-                vec![middle],
-                vec![last],
-                vec![first, first + 1],
-                vec![middle, middle + 3],
-            ] {
+            for lost in [vec![first, first + 1], vec![middle, middle + 3], vec![last]] {
                 let outcome = recovers(adapter, &well, &Faults::planted(&lost, &[]), streamed);
                 assert!(
                     outcome.after.0 > well.after.0,
@@ -130,7 +124,7 @@ fn out_of_memory_at_any_allocation() {
     if let Some(adapter) = one() {
         for streamed in [false, true] {
             let well = healthy(adapter, streamed);
-            let step = ((well.after.1 - well.before.1) / 5).max(1);
+            let step = ((well.after.1 - well.before.1) / 3).max(1);
             for refused in (well.before.1..well.after.1).step_by(step) {
                 recovers(adapter, &well, &Faults::planted(&[], &[refused]), streamed);
             }

@@ -446,7 +446,7 @@ mod tests {
             (32, 784, 1),
             (64, 100, 2),
             (16, 65, 3),
-            (48, 70_001, 4),
+            (16, 70_001, 4),
         ] {
             let rows = numbers(count * d, levels(d) as i8, d as u64);
             // Signs of the first row, so that its sum is the largest there can be.
