@@ -260,6 +260,51 @@ fn every_file_that_a_run_leaves_is_known() {
     assert!(sheets, "the comparison of images left no sheet");
 }
 
+/// The lines about one file, as `said`, explain exactly the columns of the file at `path`, in their order. Returns the columns that
+/// may hold nulls.
+fn explains(said: &str, file: &str, path: &str) -> Vec<String> {
+    let lines = said
+        .lines()
+        .filter_map(|line| line.strip_prefix(&format!("{file}  ")));
+    let explained: Vec<&str> = lines
+        .map(|line| {
+            let (name, what) = line.split_once(": ").unwrap();
+            assert!(what.len() > 5, "{line}");
+            name
+        })
+        .collect();
+    let opened = std::fs::File::open(path).unwrap();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(opened).unwrap();
+    let fields = builder.schema().fields();
+    let columns: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(explained, columns, "{file}");
+    let nullable = fields.iter().filter(|field| field.is_nullable());
+    nullable.map(|field| field.name().clone()).collect()
+}
+
+/// The same of the points of a sweep and of the experiments; which of them may be missing is part of the files' form.
+#[test]
+fn every_column_of_points_is_explained() {
+    let folder = folder();
+    let said = |line: &str| {
+        let output = folder.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    said("sweep --dims 2 --sizes 5 --trials 4 -o s.parquet -q");
+    let help = said("sweep --help-columns");
+    assert_eq!(
+        explains(&help, "-o", &folder.path("s.parquet")),
+        ["theory", "vertices", "vertices_theory"]
+    );
+    said("paper fig1 --quick --trials 4 -o out -q");
+    let help = said("paper --help-columns");
+    assert_eq!(
+        explains(&help, "points.parquet", &folder.path("out/points.parquet")),
+        ["rank", "theory"]
+    );
+}
+
 /// `compare --help-columns` explains exactly the columns in the tables that the same command with -o writes.
 #[test]
 fn every_column_of_a_comparison_is_explained() {
@@ -279,21 +324,7 @@ fn every_column_of_a_comparison_is_explained() {
     let said = run("--help-columns");
     run("-o out -q");
     for file in ["queries.parquet", "rates.parquet", "by_label.parquet"] {
-        let lines = said
-            .lines()
-            .filter_map(|line| line.strip_prefix(&format!("{file}  ")));
-        let explained: Vec<&str> = lines
-            .map(|line| {
-                let (name, what) = line.split_once(": ").unwrap();
-                assert!(what.len() > 5, "{line}");
-                name
-            })
-            .collect();
-        let opened = std::fs::File::open(folder.path(&format!("out/{file}"))).unwrap();
-        let builder = ParquetRecordBatchReaderBuilder::try_new(opened).unwrap();
-        let fields = builder.schema().fields().iter();
-        let columns: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
-        assert_eq!(explained, columns, "{file}");
+        explains(&said, file, &folder.path(&format!("out/{file}")));
     }
     assert!(said.contains("hullscope errors --help-columns"), "{said}");
 }

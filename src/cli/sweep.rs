@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::job::inputs::Inputs;
 use crate::job::row_args::RowArgs;
 use crate::report::sweep::{self as show, Context};
-use crate::report::{RowSettings, plot};
+use crate::report::{RowSettings, file, plot};
 use crate::rows::Rows;
 use crate::rows::law::{Law, Query};
 use crate::scan::{CpuEngine, Engine};
@@ -87,6 +87,9 @@ pub struct Args {
     /// Write all points as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
+    /// List the columns of -o, and stop
+    #[arg(long)]
+    help_columns: bool,
     /// Draw the rate against N (or d, for one N): .png or .svg
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
@@ -170,6 +173,9 @@ impl Args {
 
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+    if args.help_columns {
+        return file::print(&show::help());
+    }
     super::threads(args.run.threads)?;
     check_outputs(&args)?;
     let mut warnings = Warnings::default();

@@ -2,7 +2,7 @@
 //!
 //! Parquet has one row per point.
 
-use super::columns::{self, columns};
+use super::columns::{self, TableColumn, columns};
 use super::file::Output;
 use super::numerals::distinct;
 use super::plot::{Axis, Figure, Lines, Panel, Series};
@@ -36,9 +36,9 @@ pub fn check(path: &Path) -> Result<()> {
     Output::create(path).map(drop)
 }
 
-/// Write all points as Parquet.
-pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
-    let columns = columns! { point: Point;
+/// The columns of the points.
+fn columns_of_points<'p>() -> Vec<TableColumn<'p, Point>> {
+    columns! { point: Point;
         "law" = point.law.clone(), "the law of the points";
         "d" = point.d as u64, "dimensions";
         "n" = point.n as u64, "reference points";
@@ -52,7 +52,17 @@ pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result
         "vertices" = point.vertices,
             "expected vertices of the hull of n + 1 points, by Efron's identity; null where it does not hold";
         "vertices_theory" = point.vertices_theory, "the exact number; null where no theorem gives it";
-    };
+    }
+}
+
+/// A line of `--help-columns` for each column.
+pub fn help() -> String {
+    columns::help("-o", &columns_of_points())
+}
+
+/// Write all points as Parquet.
+pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
+    let columns = columns_of_points();
     columns::write(path, &context.command, &context.settings, &columns, points)
 }
 

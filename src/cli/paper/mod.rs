@@ -15,6 +15,7 @@ use crate::job::images::ImageArgs;
 use crate::job::networks::NetworkArgs;
 use crate::job::row_args::RowArgs;
 use crate::report::archive;
+use crate::report::file;
 use crate::report::lock::Lock;
 use crate::report::paper::{self as show, Experiment};
 use crate::report::results::{self, Made};
@@ -83,6 +84,9 @@ pub struct Args {
     /// Write all points as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
+    /// List the columns of points.parquet in the folder of -o, and stop
+    #[arg(long)]
+    help_columns: bool,
     /// Folder with mnist/ and fashion-mnist/ (without it: the built-in sample of Fashion-MNIST)
     #[arg(long, value_name = "FOLDER", env = "HULLSCOPE_DATA")]
     data: Option<PathBuf>,
@@ -191,6 +195,9 @@ fn made() -> Made {
 
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+    if args.help_columns {
+        return file::print(&show::help());
+    }
     super::threads(args.run.threads)?;
     let (named, _lock) = check(&args)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;

@@ -17,7 +17,7 @@ pub use page::page;
 pub use tables::{table, wrapped};
 pub use words::{reading, set_up};
 
-use super::columns::{self, columns};
+use super::columns::{self, TableColumn, columns};
 use super::numerals::distinct;
 use crate::error::Result;
 use crate::study::paper::Point;
@@ -108,9 +108,9 @@ pub fn json(collection: &Collection) -> Value {
     })
 }
 
-/// Writes all points as Parquet; the metadata say how each experiment was made.
-pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
-    let columns = columns! { point: Point;
+/// The columns of `points.parquet`.
+fn columns_of_points<'p>() -> Vec<TableColumn<'p, Point>> {
+    columns! { point: Point;
         "figure" = point.figure.clone(), "the experiment";
         "data" = point.data.clone(), "the law or the set of images";
         "series" = point.series.clone(), "the curve";
@@ -125,13 +125,22 @@ pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
         "interval_low" = point.interval95[0], "lower end of its 95 % interval (Wilson)";
         "interval_high" = point.interval95[1], "its upper end";
         "theory" = point.theory, "the exact or the Gaussian share; null where there is none";
-    };
+    }
+}
+
+/// A line of `--help-columns` for each column of `points.parquet`.
+pub fn help() -> String {
+    columns::help("points.parquet", &columns_of_points())
+}
+
+/// Writes all points as Parquet; the metadata say how each experiment was made.
+pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
     let points = collection.findings().points;
     columns::write(
         path,
         &collection.command,
         &collection.made(),
-        &columns,
+        &columns_of_points(),
         &points,
     )
 }
