@@ -237,7 +237,7 @@ fn products_are_counted_once_in_every_precision() {
             memory: u64::MAX,
         };
         let scan = Int8Scan::new(&reference, options, &Control::default()).unwrap();
-        // Few directions are scanned in f32 a few times before they are in eight bits.
+        // With AVX2 few directions are scanned in f32 a few times before they are in eight bits.
         for count in [9, 2, 2, 2, 2, 2, 1, 0] {
             let batch = Batch {
                 directions: &directions[..count * d],

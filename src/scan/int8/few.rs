@@ -1,11 +1,12 @@
-//! One batch of few directions over all rows: all integer products first, then f32 for the rows that these cannot exclude. An
-//! f32 product would compute a whole group of lanes for them.
+//! One batch of few directions over all rows: all integer products first, then f32 for the rows that these cannot exclude. For
+//! so few directions an f32 product would compute a whole group of lanes.
 //!
 //! ```text
 //! the last rows, less than a tile:  scored in f32
-//! tiles                             integer products with every direction, stored; the k greatest estimates of each
-//! k rows                            those with the greatest estimates are scored in f32: the k-th best score is the bar
-//! every row                         is compared with the bar, and scored in f32 if its product cannot exclude it
+//! a million rows at a time:
+//!   tiles                           integer products with every direction, stored; the k greatest estimates of each
+//!   k rows                          those with the greatest estimates are scored in f32: the k-th best score is the bar
+//!   every row                       is compared with the bar, and scored in f32 if its product cannot exclude it
 //! ```
 //!
 //! The estimates only choose which rows are scored first. The proof is that of [`super::bound`]: a row that is not scored lies
@@ -29,9 +30,14 @@ use std::sync::{Mutex, MutexGuard};
 /// The tiles whose products are stored at a time: a million rows, 16 MiB for four directions.
 const STRETCH: usize = 4096;
 
-/// If more pairs than one for this many rows were scored one by one, the batch would have been about as fast in f32, which
-/// multiplies each row with sixteen lanes: a pair, with reading its row, takes about as long as that.
+/// If more pairs than one for this many rows are scored, the batch would have been about as fast in f32, which multiplies each
+/// row with sixteen lanes: a pair, with reading its row, takes about as long as that.
 const CROWD: usize = 2;
+
+/// Whether so few rows are wanted of n for so many directions that f32 does not pay already for those.
+pub fn fits(n: usize, k: usize, directions: usize) -> bool {
+    k.saturating_mul(directions).saturating_mul(CROWD) <= n
+}
 
 /// If more pairs than this cannot be excluded in a tile, all its rows are read at once.
 const MANY: usize = 32;
@@ -275,8 +281,8 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         } = worker;
         pairs.clear();
         let count = self.bounds.len();
-        // The tile is there, since its products are.
-        self.kept
+        let there = self
+            .kept
             .with(tile, &self.stated.source, space, |numbers| {
                 for (panel, rows) in numbers.bounds.chunks_exact(PANEL).enumerate() {
                     let bars = (0..count).map(|lane| self.stated.lists.bar(lane));
@@ -290,6 +296,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
                 }
                 Ok(())
             })?;
+        debug_assert!(there.is_some(), "a tile with products");
         pairs.retain(|pair| known.binary_search(pair).is_err());
         pairs.sort_unstable();
         if pairs.len() > MANY {

@@ -16,7 +16,8 @@
 //! gives exactly the answer of [`CpuScan`], with the same error bound; only the time differs. Where eight bits do not
 //! pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the first tiles show it, and the
 //! batch continues in f32; after three such batches in a row, those of that kind use f32 from their start on. A batch of few
-//! directions is not timed and ends in eight bits, but counts among those three if too many rows could not be excluded.
+//! directions is not timed and ends in eight bits (unless a tile is out of range: then all of it is f32), but counts among
+//! those three if too many rows could not be excluded.
 
 mod batch;
 mod bound;
@@ -171,9 +172,12 @@ impl<'a> Int8Scan<'a> {
         &self.shared.left[usize::from(self.is_few(batch))][nearest]
     }
 
-    /// Whether the batch has few directions, for which an f32 product would compute a whole group, and the integers are kept.
+    /// Whether the batch has few directions, for which an f32 product would compute a whole group, and wants few rows, and
+    /// the integers are kept.
     fn is_few(&self, batch: &Batch<'_>) -> bool {
-        (1..=kernel::FEW).contains(&batch.bias.len()) && self.shared.kept.keeps()
+        (1..=kernel::FEW).contains(&batch.bias.len())
+            && few::fits(self.rows.len(), batch.k, batch.bias.len())
+            && self.shared.kept.keeps()
     }
 
     /// Whether eight bits are tried for a batch.
