@@ -107,7 +107,12 @@ fn lost_at_the_first_chunk_in_the_middle_and_twice() {
             let well = healthy(adapter, streamed);
             let (first, last) = (well.before.0, well.after.0 - 1);
             let middle = (first + last) / 2;
-            for lost in [vec![first, first + 1], vec![middle, middle + 3], vec![last]] {
+            for lost in [
+                vec![first],
+                vec![first, first + 1],
+                vec![middle, middle + 3],
+                vec![last],
+            ] {
                 let outcome = recovers(adapter, &well, &Faults::planted(&lost, &[]), streamed);
                 assert!(
                     outcome.after.0 > well.after.0,

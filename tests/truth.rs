@@ -903,9 +903,9 @@ fn order_and_repeats_of_rows_change_no_verdict() {
         let repeated = [&problem.x[..], &reversed, &problem.x[..d].repeat(5)].concat();
         let of = |x: &[f64]| kinds(&answers(&rows(d, x), &problem.q, Settings::default()));
         let as_they_are = of(&problem.x);
-        // Repeated rows take most of the time: every other problem.
+        // Repeated rows take most of the time: about half of the problems, of every kind, since kinds come in even numbers.
         let ways = [("reversed", reversed), ("repeated", repeated)];
-        for (how, x) in ways.into_iter().take(1 + (place + 1) % 2) {
+        for (how, x) in ways.into_iter().take(2 - (place + place / 4) % 2) {
             let found = of(&x);
             for (i, (before, after)) in as_they_are.iter().zip(&found).enumerate() {
                 if before != after {
