@@ -109,6 +109,7 @@ fn lost_at_the_first_chunk_in_the_middle_and_twice() {
             let middle = (first + last) / 2;
             for lost in [
                 vec![first],
+                vec![middle],
                 vec![first, first + 1],
                 vec![middle, middle + 3],
                 vec![last],

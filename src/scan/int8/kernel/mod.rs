@@ -358,16 +358,15 @@ mod tests {
         out
     }
 
-    /// The sums by definition.
-    fn truth(rows: &[i8], directions: &[i8], d: usize) -> Vec<i64> {
-        let each = rows.chunks_exact(d).flat_map(|row| {
-            directions.chunks_exact(d).map(move |direction| {
-                row.iter()
-                    .zip(direction)
-                    .map(|(q, v)| i64::from(*q) * i64::from(*v))
-                    .sum::<i64>()
-            })
-        });
+    /// The sums by definition: of each of `a` with each of `b`, vectors of d numbers.
+    fn truth<A: Copy + Into<i64>, B: Copy + Into<i64>>(a: &[A], b: &[B], d: usize) -> Vec<i64> {
+        let sum = |a: &[A], b: &[B]| {
+            let each = a.iter().zip(b);
+            each.map(|(&a, &b)| a.into() * b.into()).sum::<i64>()
+        };
+        let each = a
+            .chunks_exact(d)
+            .flat_map(|a| b.chunks_exact(d).map(move |b| sum(a, b)));
         each.collect()
     }
 
@@ -425,13 +424,7 @@ mod tests {
         let padded = padded(rows, d);
         let panel = Panel::new(&padded, stride(d));
         kernel.few(panel, lanes, &mut Scratch::default(), &mut out);
-        let expected = directions.chunks_exact(d).flat_map(|direction| {
-            rows.chunks_exact(d).map(move |row| {
-                let each = row.iter().zip(direction);
-                each.map(|(q, v)| i64::from(*q) * i64::from(*v))
-                    .sum::<i64>()
-            })
-        });
+        let expected = truth(directions, rows, d);
         assert!(
             out.iter().map(|&v| i64::from(v)).eq(expected),
             "{kernel:?}, {count} x {d}, {} directions",
