@@ -142,6 +142,20 @@ pub(crate) fn solve_lower(factor: MatRef<'_, f64>, columns: &mut [f64]) {
     });
 }
 
+/// Reads the lower triangle of a matrix once, from a quarter of its columns on, so that it is in the cache that cores share.
+pub(crate) fn read_through(factor: MatRef<'_, f64>) {
+    let Some(lower) = factor.try_as_col_major() else {
+        return;
+    };
+    let mut sum = 0.0;
+    for j in lower.ncols() / 4..lower.ncols() {
+        // One number of each 64 bytes.
+        sum += lower.col(j).as_slice()[j..].iter().step_by(8).sum::<f64>();
+    }
+    // The sum is of no use, but the compiler has to compute it.
+    std::hint::black_box(sum);
+}
+
 /// `U^-1 columns` in place; U is the upper triangle of `factor` (d x d), each column has d numbers.
 pub(crate) fn solve_upper(factor: MatRef<'_, f64>, columns: &mut [f64]) {
     if solve_one(factor.transpose(), true, columns) {
@@ -165,10 +179,15 @@ impl WithSimd for SolveOne<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(mut self, simd: S) {
         let d = self.column.len();
         if self.transposed {
-            for j in (0..d).rev() {
+            let mut last = d;
+            while last >= 8 {
+                last -= 8;
+                self.eight_transposed(simd, last);
+            }
+            for j in (0..last).rev() {
                 let entries = &self.lower.col(j).as_slice()[j..];
                 let (first, solved) = self.column.split_at_mut(j + 1);
                 let known = products::one(simd, &entries[1..], solved);
@@ -176,12 +195,66 @@ impl WithSimd for SolveOne<'_> {
             }
             return;
         }
-        for j in 0..d {
+        let mut first = 0;
+        while d - first >= 8 {
+            self.eight(simd, first);
+            first += 8;
+        }
+        for j in first..d {
             let entries = &self.lower.col(j).as_slice()[j..];
             let (first, left) = self.column.split_at_mut(j + 1);
             first[j] /= entries[0];
             products::subtract(simd, first[j], &entries[1..], left);
         }
+    }
+}
+
+impl SolveOne<'_> {
+    /// With the transpose: solves for the eight unknowns from `first` on, if all after them are known.
+    #[inline(always)]
+    fn eight_transposed<S: Simd>(&mut self, simd: S, first: usize) {
+        let (left, known) = self.column.split_at_mut(first + 8);
+        let left = &mut left[first..];
+        let column = |j: usize| &self.lower.col(first + j).as_slice()[first..];
+        let below = |j: usize| &column(j)[8..];
+        let one = products::four(simd, [below(0), below(1), below(2), below(3)], known);
+        let two = products::four(simd, [below(4), below(5), below(6), below(7)], known);
+        for j in (0..8).rev() {
+            let entries = column(j);
+            let mut sum = [one, two][j / 4][j % 4];
+            for i in j + 1..8 {
+                sum += entries[i] * left[i];
+            }
+            left[j] = (left[j] - sum) / entries[j];
+        }
+    }
+
+    /// Solves for the eight unknowns from `first` on, and subtracts their columns from what is left.
+    #[inline(always)]
+    fn eight<S: Simd>(&mut self, simd: S, first: usize) {
+        let (solved, left) = self.column.split_at_mut(first + 8);
+        let solved = &mut solved[first..];
+        for j in 0..8 {
+            let entries = &self.lower.col(first + j).as_slice()[first..];
+            solved[j] /= entries[j];
+            for i in j + 1..8 {
+                solved[i] -= solved[j] * entries[i];
+            }
+        }
+        let column = |j: usize| &self.lower.col(first + j).as_slice()[first + 8..];
+        let columns = [
+            column(0),
+            column(1),
+            column(2),
+            column(3),
+            column(4),
+            column(5),
+            column(6),
+            column(7),
+        ];
+        let mut shares = [0.0; 8];
+        shares.copy_from_slice(solved);
+        products::subtract_eight(simd, shares, columns, left);
     }
 }
 
@@ -467,6 +540,8 @@ mod tests {
             (300, 70),
             (1, 1),
             (7, 1),
+            (8, 1),
+            (80, 1),
             (300, 1),
         ] {
             let (lower, right) = (factor(d), random(d, n, 3));

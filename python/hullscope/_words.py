@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -27,6 +28,7 @@ TYPED = {
 SAID = {"warnings", "notes", "outside_means", "score_means"}
 
 
+@functools.lru_cache(maxsize=256)
 def typed(text: str) -> str:
     """The text with options of the command line replaced by Python.
 

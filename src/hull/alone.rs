@@ -117,8 +117,16 @@ impl Solver<'_> {
         let mut targets: Vec<f64> = points.copied().collect();
         // One target at a time: a triangular solve of many columns may round a column differently than a solve of that
         // column alone.
-        let each = targets.par_chunks_exact_mut(dim);
-        each.for_each(|target| self.metric.whiten(target));
+        match group.len() {
+            1 => {
+                let read = || self.metric.read_through();
+                rayon::join(|| self.metric.whiten(&mut targets), read);
+            }
+            _ => {
+                let each = targets.par_chunks_exact_mut(dim);
+                each.for_each(|target| self.metric.whiten(target));
+            }
+        }
         let mut vectors = targets.clone();
         let each = vectors.par_chunks_exact_mut(dim);
         each.for_each(|vector| self.metric.direction(vector));

@@ -70,8 +70,8 @@ pub struct AffineHull {
     dim: usize,
     /// Numerical affine rank; `None` if d is too large to compute it.
     pub rank: Option<usize>,
-    /// Orthonormal basis (in the frame) of the orthogonal complement: one row of d numbers each.
-    pub normals: Vec<f64>,
+    /// Orthonormal basis (in the frame) of the orthogonal complement: one row of d numbers each. Shared by solvers.
+    pub normals: Arc<[f64]>,
     /// An upper bound on the length of any row's component along the normals, far rows excepted.
     pub slack: f64,
     /// The lower rank that explains the rows up to the rounding of their stored type, if there is one.
@@ -124,6 +124,13 @@ impl Metric {
     /// The same, where no point's digits depend on the other points.
     pub fn whiten_apart(&self, points: &mut [f64]) {
         self.whiten_by(points, linear::solve_lower_apart);
+    }
+
+    /// Reads what [`Metric::whiten`] of a single point needs. For a second thread: one thread alone waits for memory most of the time.
+    pub fn read_through(&self) {
+        if let Some((factor, _)) = self.factor.as_deref() {
+            linear::read_through(factor.as_ref());
+        }
     }
 
     fn whiten_by(&self, points: &mut [f64], solve: Solve) {
@@ -184,7 +191,7 @@ impl Metric {
         let unknown = AffineHull {
             dim: d,
             rank: None,
-            normals: Vec::new(),
+            normals: Arc::default(),
             slack: 0.0,
             flat: None,
         };
@@ -210,7 +217,7 @@ impl Metric {
             } = Self::from_sample(rows, frame, &sample, control)?;
             let mut hull = AffineHull {
                 rank: Some(rank),
-                normals,
+                normals: normals.into(),
                 flat,
                 ..unknown.clone()
             };
@@ -469,7 +476,7 @@ impl AffineHull {
                 straight[(column, i)] -= head / sample.deviation[column];
             }
         }
-        self.normals = columns(&linear::orthonormal(straight));
+        self.normals = columns(&linear::orthonormal(straight)).into();
         Ok(())
     }
 
@@ -519,7 +526,7 @@ impl AffineHull {
             Vec::new()
         };
         let kept = MatRef::from_column_major_slice(&kept, count, kept.len() / count);
-        self.normals = columns(&linear::product(normals, kept));
+        self.normals = columns(&linear::product(normals, kept)).into();
         Ok(true)
     }
 

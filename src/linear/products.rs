@@ -72,6 +72,38 @@ pub(crate) fn subtract<S: Simd>(simd: S, share: f64, a: &[f64], b: &mut [f64]) {
     }
 }
 
+/// `b -= sum_c shares[c] a[c]` for nine vectors of the same length. Eight vectors that lie apart in memory are read together, so
+/// that the processor waits for all of them at once.
+#[inline(always)]
+pub(crate) fn subtract_eight<S: Simd>(simd: S, shares: [f64; 8], a: [&[f64]; 8], b: &mut [f64]) {
+    let length = b.len();
+    let less = shares.map(|share| simd.splat_f64s(-share));
+    let (a0, a1) = (S::as_simd_f64s(a[0]).0, S::as_simd_f64s(a[1]).0);
+    let (a2, a3) = (S::as_simd_f64s(a[2]).0, S::as_simd_f64s(a[3]).0);
+    let (a4, a5) = (S::as_simd_f64s(a[4]).0, S::as_simd_f64s(a[5]).0);
+    let (a6, a7) = (S::as_simd_f64s(a[6]).0, S::as_simd_f64s(a[7]).0);
+    let (whole, rest) = S::as_mut_simd_f64s(b);
+    let first = a0.iter().zip(a1).zip(a2).zip(a3);
+    let second = a4.iter().zip(a5).zip(a6).zip(a7);
+    for ((b, (((a0, a1), a2), a3)), (((a4, a5), a6), a7)) in whole.iter_mut().zip(first).zip(second)
+    {
+        let mut sum = simd.mul_add_e_f64s(less[0], *a0, *b);
+        sum = simd.mul_add_e_f64s(less[1], *a1, sum);
+        sum = simd.mul_add_e_f64s(less[2], *a2, sum);
+        sum = simd.mul_add_e_f64s(less[3], *a3, sum);
+        sum = simd.mul_add_e_f64s(less[4], *a4, sum);
+        sum = simd.mul_add_e_f64s(less[5], *a5, sum);
+        sum = simd.mul_add_e_f64s(less[6], *a6, sum);
+        *b = simd.mul_add_e_f64s(less[7], *a7, sum);
+    }
+    let done = length - rest.len();
+    for (share, a) in shares.into_iter().zip(a) {
+        for (b, a) in rest.iter_mut().zip(&a[done..]) {
+            *b -= share * a;
+        }
+    }
+}
+
 /// [`one`] for a call outside of code that is compiled for the instruction set.
 pub(crate) struct One<'a>(pub &'a [f64], pub &'a [f64]);
 

@@ -29,10 +29,33 @@ use std::sync::{Arc, OnceLock};
 /// The notion whose score is the distance to the nearest row.
 const NEAREST: &str = "ball";
 
+/// What is kept of the hull's answer to a query.
+struct Settled {
+    verdict: i8,
+    margin: f64,
+    /// Lower and upper bound of the distance.
+    bracket: (f64, f64),
+    certificate: Certificate,
+}
+
+impl Settled {
+    /// From an answer about `reference`; `None` without hull verdicts.
+    fn of(answer: Option<&Answer>, reference: &dyn Rows) -> Self {
+        let bracket = answer.and_then(|answer| answer.distance);
+        Settled {
+            verdict: answer.map_or(0, |answer| sign(answer.verdict)),
+            margin: answer.map_or(f64::NAN, |answer| answer.margin),
+            bracket: bracket.map_or((f64::NAN, f64::NAN), |found| (found.lower, found.upper)),
+            certificate: Certificate::of(answer, reference),
+        }
+    }
+}
+
 /// A sink that collects the records of one call.
 struct Gathered<'r> {
+    reference: &'r dyn Rows,
     table: Collected<'r>,
-    answers: Vec<Option<Answer>>,
+    settled: Vec<Settled>,
     rows: Vec<i64>,
     distances: Vec<f64>,
     /// The scores of each notion, in the order of the plan.
@@ -43,7 +66,8 @@ impl Sink for Gathered<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         self.table.records(records)?;
         for record in records {
-            self.answers.push(record.hull.clone());
+            let settled = Settled::of(record.hull.as_ref(), self.reference);
+            self.settled.push(settled);
             for near in &record.neighbours {
                 self.rows.push(near.row as i64);
                 self.distances.push(near.distance);
@@ -61,9 +85,7 @@ impl Sink for Gathered<'_> {
 pub struct Answers {
     schema: Arc<Schema>,
     batches: Vec<RecordBatch>,
-    answers: Vec<Option<Answer>>,
-    /// The number of each reference row in its file, if it differs from the index.
-    numbers: Option<Vec<u64>>,
+    settled: Vec<Settled>,
     near: (Vec<i64>, Vec<f64>),
     /// The index of the warning that says that queries are rows of the reference, if there is one.
     #[pyo3(get)]
@@ -123,8 +145,9 @@ pub fn answered(
     let notions = plan.made(sets.classes)?;
     let scores = notions.iter().map(|notion| Scores::empty("", &**notion));
     let mut sink = Gathered {
+        reference: sets.reference,
         table: Collected::new(&about)?,
-        answers: Vec::new(),
+        settled: Vec::new(),
         rows: Vec::new(),
         distances: Vec::new(),
         scores: scores.collect(),
@@ -145,8 +168,7 @@ pub fn answered(
     Ok(Answers {
         schema,
         batches,
-        numbers: numbers(sets.reference),
-        answers: sink.answers,
+        settled: sink.settled,
         near: (sink.rows, sink.distances),
         overlap,
         summary: json(&summary)?,
@@ -170,18 +192,9 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
     text.map_err(|error| Error::Usage(format!("the summary is no JSON: {error}")))
 }
 
-fn numbers(rows: &dyn Rows) -> Option<Vec<u64>> {
-    let all = || (0..rows.len()).map(|row| rows.number(row));
-    let same = all().enumerate().all(|(row, number)| row as u64 == number);
-    (!same).then(|| all().collect())
-}
-
 impl Answers {
-    fn each<T: Copy>(&self, get: impl Fn(&Answer) -> T, none: T) -> Vec<T> {
-        let answers = self.answers.iter();
-        answers
-            .map(|answer| answer.as_ref().map_or(none, &get))
-            .collect()
+    fn each<T>(&self, get: impl Fn(&Settled) -> T) -> Vec<T> {
+        self.settled.iter().map(get).collect()
     }
 }
 
@@ -199,12 +212,12 @@ impl Answers {
 
     /// The verdict of each query: 1 inside, -1 outside, 0 undecided.
     fn verdict<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i8>> {
-        PyArray1::from_vec(py, self.each(|answer| sign(answer.verdict), 0))
+        PyArray1::from_vec(py, self.each(|query| query.verdict))
     }
 
     /// A certified lower bound on each query's distance to the hull.
     fn margin<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        PyArray1::from_vec(py, self.each(|answer| answer.margin, f64::NAN))
+        PyArray1::from_vec(py, self.each(|query| query.margin))
     }
 
     /// Bounds of each query's distance to the hull, where they were asked for.
@@ -213,11 +226,9 @@ impl Answers {
         &self,
         py: Python<'py>,
     ) -> (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>) {
-        let lower = |answer: &Answer| answer.distance.map_or(f64::NAN, |bracket| bracket.lower);
-        let upper = |answer: &Answer| answer.distance.map_or(f64::NAN, |bracket| bracket.upper);
         (
-            PyArray1::from_vec(py, self.each(lower, f64::NAN)),
-            PyArray1::from_vec(py, self.each(upper, f64::NAN)),
+            PyArray1::from_vec(py, self.each(|query| query.bracket.0)),
+            PyArray1::from_vec(py, self.each(|query| query.bracket.1)),
         )
     }
 
@@ -261,10 +272,10 @@ impl Answers {
 
     /// The certificate of a query's verdict.
     fn certificate(&self, query: usize) -> PyResult<Certificate> {
-        let Some(answer) = self.answers.get(query) else {
+        let Some(settled) = self.settled.get(query) else {
             let text = format!("there is no query {query}; there are {}", self.queries);
             return Err(PyIndexError::new_err(text));
         };
-        Ok(Certificate::of(answer.as_ref(), self.numbers.as_deref()))
+        Ok(settled.certificate.clone())
     }
 }

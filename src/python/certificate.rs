@@ -5,27 +5,25 @@ use super::waiting::{How, waited};
 use crate::error::Error;
 use crate::hull::certificate::{self, Body, Claim, Proof, STRICT, check};
 use crate::hull::{self, Answer};
+use crate::rows::Rows;
 use numpy::PyArray1;
 use pyo3::prelude::*;
 
 /// The certificate of one query's verdict.
 #[pyclass(module = "hullscope._core", frozen)]
+#[derive(Clone)]
 pub struct Certificate(Proof);
 
 impl Certificate {
-    /// The certificate of an answer; `numbers` are the reference rows' numbers in their file, if they differ from the indices.
-    pub fn of(answer: Option<&Answer>, numbers: Option<&[u64]>) -> Self {
-        let number = |row: &usize| match numbers {
-            Some(numbers) => numbers[*row],
-            None => *row as u64,
-        };
+    /// The certificate of an answer about `reference`.
+    pub fn of(answer: Option<&Answer>, reference: &dyn Rows) -> Self {
         Certificate(match answer.map(|answer| &answer.certificate) {
             Some(hull::Certificate::Inside {
                 rows,
                 weights,
                 exact,
             }) => Proof::Inside {
-                rows: rows.iter().map(number).collect(),
+                rows: rows.iter().map(|&row| reference.number(row)).collect(),
                 weights: weights.clone(),
                 exact: *exact,
             },

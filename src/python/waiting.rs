@@ -6,7 +6,10 @@ use crate::control::Control;
 use crate::error::Result;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 /// The time between checks for signals and progress.
@@ -35,36 +38,43 @@ pub fn waited<T: Send>(
     }
     watch();
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(how.threads.unwrap_or(0))
+        .num_threads(how.threads.unwrap_or_else(cores))
         .build()
         .map_err(|error| PyRuntimeError::new_err(format!("threads cannot be started: {error}")))?;
     let progress = how.progress.as_ref().map(|call| call.clone().unbind());
-    let control = Control::default();
-    let (done, end) = channel();
     py.detach(move || {
-        let (pool, control) = (&pool, &control);
-        std::thread::scope(|scope| {
-            let worker = scope.spawn(move || {
-                let result = pool.install(|| work(control));
-                // The receiver may be gone already.
-                let _ = done.send(());
-                result
+        let control = &Control::default();
+        let (done, end) = channel();
+        pool.in_place_scope(|scope| {
+            scope.spawn(move |_| {
+                let result = catch_unwind(AssertUnwindSafe(|| work(control)));
+                // The receiver waits until this arrives.
+                let _ = done.send(result);
             });
             let mut stopped = Ok(());
-            while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !worker.is_finished()
-            {
+            let result = loop {
+                match end.recv_timeout(LOOK) {
+                    Ok(result) => break result,
+                    Err(RecvTimeoutError::Disconnected) => break Err(Box::new("no result")),
+                    Err(RecvTimeoutError::Timeout) => {}
+                }
                 if stopped.is_ok() {
                     stopped = look(control, progress.as_ref());
                     if stopped.is_err() {
                         control.stop();
                     }
                 }
-            }
-            let result = worker.join();
+            };
             stopped?;
             result.map_err(panicked)?.map_err(raised)
         })
     })
+}
+
+/// The number of cores that this process may use, determined once: Linux reads several files for it.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| available_parallelism().map_or(1, usize::from))
 }
 
 /// Checks for signals, and reports the progress.

@@ -6,7 +6,7 @@
 //! again for other options.
 
 use super::plan::AnalysisPlan;
-use super::rate::quantiles;
+use super::rate::{Quantiles, quantiles};
 use super::summary::ReferenceFacts;
 use super::survey::Survey;
 use crate::control::Control;
@@ -67,6 +67,8 @@ pub(super) struct Sample {
     pub asked: SampleKey,
     pub own: Vec<(usize, Vec<Near>)>,
     pub dimension: Dimension,
+    /// The distances to the nearest row.
+    nearest: Option<Quantiles>,
 }
 
 /// Metrics; a file stores the index.
@@ -190,19 +192,23 @@ impl Sample {
             true => Dimension::of_nearest(&own),
             false => Dimension::of(distinct, scan, asked.seed, control)?,
         };
-        Ok(Sample {
+        Ok(Sample::new(asked, own, dimension))
+    }
+
+    fn new(asked: SampleKey, own: Vec<(usize, Vec<Near>)>, dimension: Dimension) -> Self {
+        let nearest = own.iter().filter_map(|row| Some(row.1.first()?.1));
+        Sample {
+            nearest: quantiles(&mut nearest.collect::<Vec<f64>>()),
             asked,
             own,
             dimension,
-        })
+        }
     }
 
     /// Adds what the sample tells about the reference to `facts`.
     pub fn describe(&self, facts: &mut ReferenceFacts) {
-        let nearest = self.own.iter().filter_map(|row| Some(row.1.first()?.1));
-        let found = quantiles(&mut nearest.collect::<Vec<f64>>());
-        facts.median_nearest = found.map(|all| all.median);
-        facts.nearest_q95 = found.map(|all| all.q95);
+        facts.median_nearest = self.nearest.map(|all| all.median);
+        facts.nearest_q95 = self.nearest.map(|all| all.q95);
         facts.median_nearest_sample = self.own.len() as u64;
         facts.two_nn = self.dimension.two_nn;
         facts.mle = self.dimension.mle;
@@ -239,22 +245,19 @@ impl Sample {
         let mut near = nearest.into_iter().zip(distance);
         let own = rows.into_iter().zip(found);
         let own = own.map(|(row, found)| (row, near.by_ref().take(found).collect()));
-        let own = own.collect();
         let estimates = pack.reals("sample.dimension", Some(2))?;
         let estimate = |place: usize| Some(estimates[place]).filter(|value| !value.is_nan());
-        Ok(Sample {
-            asked: SampleKey {
-                seed: asked[0],
-                metric,
-                k: asked[2] as usize,
-            },
-            own,
-            dimension: Dimension {
-                two_nn: estimate(0),
-                mle: estimate(1),
-                sample: pack.indices("sample.dimension_rows", Some(1), usize::MAX)?[0],
-            },
-        })
+        let asked = SampleKey {
+            seed: asked[0],
+            metric,
+            k: asked[2] as usize,
+        };
+        let dimension = Dimension {
+            two_nn: estimate(0),
+            mle: estimate(1),
+            sample: pack.indices("sample.dimension_rows", Some(1), usize::MAX)?[0],
+        };
+        Ok(Sample::new(asked, own.collect(), dimension))
     }
 }
 

@@ -75,7 +75,7 @@ impl AffineHull {
         Ok(AffineHull {
             dim: d,
             rank,
-            normals: pack.reals("affine.normals", Some(normals))?,
+            normals: pack.reals("affine.normals", Some(normals))?.into(),
             slack: pack.reals("affine.slack", Some(1))?[0],
             flat: flat
                 .first()
