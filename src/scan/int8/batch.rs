@@ -137,8 +137,9 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let integers = stated.blocks.iter().map(|block| {
             let count = block.bias.len();
             let directions = &batch.directions[block.first * d..][..count * d];
-            let (numbers, bounds) = quantised(directions, &block.bias, how.levels)?;
-            let lanes = Lanes::new(&numbers, d, how.kernel);
+            let stored = kept.layout().of_vectors(directions);
+            let (numbers, bounds) = quantised(&stored, &block.bias, how.levels, d)?;
+            let lanes = Lanes::new(&numbers, kept.layout().width(), how.kernel);
             Some(Integers { lanes, bounds })
         });
         Some(Int8Batch {

@@ -102,14 +102,17 @@ fn in_range(c: f32, length: f64) -> bool {
 }
 
 /// Directions as integers of so many levels, and the bounds that comparisons need of each; None if one is out of range.
+/// Scores are sums over `d` columns, of which some may be left out in the directions because all rows have zeros there.
 pub fn quantised<T: Level + Default>(
     directions: &[f32],
     bias: &[f32],
     levels: i32,
+    d: usize,
 ) -> Option<(Vec<T>, Vec<Lane>)> {
-    let d = directions.len() / bias.len();
+    let width = directions.len() / bias.len();
     let mut numbers = vec![T::default(); directions.len()];
-    let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
+    let each = directions.chunks_exact(width);
+    let each = each.zip(numbers.chunks_exact_mut(width));
     let bounds = each.zip(bias).map(|((w, v), &c)| {
         let direction = quantise(w, levels, v)?;
         in_range(c, direction.length).then(|| Lane::new(&direction, c, d))

@@ -55,15 +55,26 @@ pub struct FewBatch<'s, 'a> {
     stretch: usize,
 }
 
-/// Buffers of one worker.
+/// Buffers of a thread that multiplies.
 #[derive(Default)]
 struct Worker {
     scratch: Scratch,
     estimates: Vec<f32>,
     space: Space<f32>,
+}
+
+/// What some tiles' products do not exclude.
+#[derive(Default)]
+struct Survivors {
     thresholds: Thresholds,
-    pairs: Vec<(usize, usize)>,
+    space: Space<f32>,
     framed: Framed,
+    /// Pairs of a row and a direction, of one tile.
+    pairs: Vec<(usize, usize)>,
+    /// Pairs of several tiles that are not scored yet, fewer than [`TOGETHER`].
+    pending: Vec<(usize, usize)>,
+    /// The number of pairs so far.
+    count: usize,
 }
 
 /// A few rows in the frame.
@@ -110,9 +121,9 @@ impl Greatest {
     }
 }
 
-/// What a lock holds. Rows behind a poisoned lock are still valid.
-fn locked(greatest: &Mutex<Greatest>) -> MutexGuard<'_, Greatest> {
-    greatest.lock().unwrap_or_else(|held| held.into_inner())
+/// What a lock holds. Rows and numbers behind a poisoned lock are still valid.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(|held| held.into_inner())
 }
 
 impl<'s, 'a> FewBatch<'s, 'a> {
@@ -126,12 +137,13 @@ impl<'s, 'a> FewBatch<'s, 'a> {
     ) -> Option<Self> {
         let d = Tiles::<f32>::dim(&source);
         let (directions, bias) = (batch.directions, batch.bias);
+        let (stored, width) = (kept.layout().of_vectors(directions), kept.layout().width());
         let (lanes, bounds) = if how.kernel.takes_wide() {
-            let (numbers, bounds) = quantised(directions, bias, wide_levels(d))?;
-            (Lanes::wide(&numbers, d), bounds)
+            let (numbers, bounds) = quantised(&stored, bias, wide_levels(width), d)?;
+            (Lanes::wide(&numbers, width, how.kernel), bounds)
         } else {
-            let (numbers, bounds) = quantised(directions, bias, how.levels)?;
-            (Lanes::new(&numbers, d, how.kernel), bounds)
+            let (numbers, bounds) = quantised(&stored, bias, how.levels, d)?;
+            (Lanes::new(&numbers, width, how.kernel), bounds)
         };
         Some(FewBatch {
             stated: Stated::new(source, batch, how.chain),
@@ -146,16 +158,32 @@ impl<'s, 'a> FewBatch<'s, 'a> {
 
     /// Scan with all threads. `None` if a tile is out of the range of the integers.
     pub fn run(self, control: &Control) -> Result<Option<Answer>> {
-        let rows = Tiles::<f32>::len(&self.stated.source);
-        let (whole, rest) = (rows / TILE, self.stated.rest());
+        let (rest, whole) = rayon::join(|| self.rest(), || self.whole(control));
+        rest?;
+        let Some(scored) = whole? else {
+            return Ok(None);
+        };
+        let slow = scored > Tiles::<f32>::len(&self.stated.source) / CROWD;
+        let (scores, rows) = self.stated.lists.finish();
+        Ok(Some(Answer { scores, rows, slow }))
+    }
+
+    /// Score the rows after the last whole tile.
+    fn rest(&self) -> Result<()> {
+        let (rows, rest) = (Tiles::<f32>::len(&self.stated.source), self.stated.rest());
         let (mut space, mut scores) = (Space::default(), Vec::new());
-        self.stated
-            .rows(whole * TILE, rest, &mut space, &mut scores)?;
+        self.stated.rows(rows - rest, rest, &mut space, &mut scores)
+    }
+
+    /// Scan all whole tiles. Returns the number of pairs that had to be scored beyond the first k of each direction of a
+    /// stretch, `None` if a tile is out of range.
+    fn whole(&self, control: &Control) -> Result<Option<usize>> {
+        let whole = Tiles::<f32>::len(&self.stated.source) / TILE;
         let mut stretches: Vec<usize> = (0..whole).step_by(self.stretch).collect();
         if self.backwards {
             stretches.reverse();
         }
-        let mut products = Vec::new();
+        let mut products = std::mem::take(&mut *locked(&self.kept.buffer));
         let mut scored = 0;
         for first in stretches {
             let tiles = first..whole.min(first + self.stretch);
@@ -165,9 +193,8 @@ impl<'s, 'a> FewBatch<'s, 'a> {
             };
             scored += pairs;
         }
-        let slow = scored > rows / CROWD;
-        let (scores, rows) = self.stated.lists.finish();
-        Ok(Some(Answer { scores, rows, slow }))
+        *locked(&self.kept.buffer) = products;
+        Ok(Some(scored))
     }
 
     /// Scan the tiles from `first` on, with room for their products. Returns the number of pairs that had to be scored beyond the
@@ -196,9 +223,15 @@ impl<'s, 'a> FewBatch<'s, 'a> {
             self.score(pairs, framed)
         })?;
         let tiles = products.par_chunks_exact(count * TILE).enumerate();
-        let each = tiles.map_init(Worker::default, |worker, (place, products)| {
+        let each = tiles.try_fold(Survivors::default, |mut some, (place, products)| {
             control.check()?;
-            self.survivors(first + place, products, &known, worker)
+            self.survivors(first + place, products, &known, &mut some)?;
+            Ok(some)
+        });
+        let each = each.map(|some: Result<Survivors>| {
+            let mut some = some?;
+            self.score(&some.pending, &mut some.framed)?;
+            Ok(some.count)
         });
         each.try_reduce(|| 0, |a, b| Ok(a + b)).map(Some)
     }
@@ -241,7 +274,6 @@ impl<'s, 'a> FewBatch<'s, 'a> {
             scratch,
             estimates: found,
             space,
-            ..
         } = worker;
         let source = &self.stated.source;
         let done = self.kept.with(tile, source, space, |numbers| {
@@ -264,41 +296,26 @@ impl<'s, 'a> FewBatch<'s, 'a> {
     }
 
     /// Score the rows of a tile that their products do not exclude, but for the pairs of a row and a direction in `known`
-    /// (sorted); returns the number of pairs.
+    /// (sorted). Fewer than [`TOGETHER`] are left to be scored with those of the next tile.
     fn survivors(
         &self,
         tile: usize,
         products: &[i32],
         known: &[(usize, usize)],
-        worker: &mut Worker,
-    ) -> Result<usize> {
-        let Worker {
-            thresholds,
+        some: &mut Survivors,
+    ) -> Result<()> {
+        self.remaining(tile, products, some)?;
+        let Survivors {
             space,
             pairs,
+            pending,
+            count,
             framed,
             ..
-        } = worker;
-        pairs.clear();
-        let count = self.bounds.len();
-        let there = self
-            .kept
-            .with(tile, &self.stated.source, space, |numbers| {
-                for (panel, rows) in numbers.bounds.chunks_exact(PANEL).enumerate() {
-                    let bars = (0..count).map(|lane| self.stated.lists.bar(lane));
-                    thresholds.set(&numbers.panels[panel], &self.bounds, bars, count);
-                    for lane in 0..count {
-                        let products = &products[lane * TILE + panel * PANEL..][..PANEL];
-                        let row = tile * TILE + panel * PANEL;
-                        thresholds
-                            .survivors_of(lane, rows, products, |r| pairs.push((row + r, lane)));
-                    }
-                }
-                Ok(())
-            })?;
-        debug_assert!(there.is_some(), "a tile with products");
+        } = some;
         pairs.retain(|pair| known.binary_search(pair).is_err());
         pairs.sort_unstable();
+        *count += pairs.len();
         if pairs.len() > MANY {
             let read: &[f32] = self.stated.source.read(tile * TILE, TILE, space)?;
             let stride = Tiles::<f32>::stride(&self.stated.source);
@@ -307,16 +324,50 @@ impl<'s, 'a> FewBatch<'s, 'a> {
                     &read[(pairs[p].0 - tile * TILE) * stride..][..stride]
                 });
             }
-            return Ok(pairs.len());
+            return Ok(());
         }
-        for pairs in pairs.chunks(TOGETHER) {
-            self.score(pairs, framed)?;
+        for &pair in &*pairs {
+            pending.push(pair);
+            if pending.len() == TOGETHER {
+                self.score(pending, framed)?;
+                pending.clear();
+            }
         }
-        Ok(pairs.len())
+        Ok(())
+    }
+
+    /// Sets `pairs` to those of a tile that its products do not exclude.
+    fn remaining(&self, tile: usize, products: &[i32], some: &mut Survivors) -> Result<()> {
+        let Survivors {
+            thresholds,
+            space,
+            pairs,
+            ..
+        } = some;
+        pairs.clear();
+        let count = self.bounds.len();
+        let source = &self.stated.source;
+        let there = self.kept.with(tile, source, space, |numbers| {
+            for (panel, rows) in numbers.bounds.chunks_exact(PANEL).enumerate() {
+                let bars = (0..count).map(|lane| self.stated.lists.bar(lane));
+                thresholds.set(&numbers.panels[panel], &self.bounds, bars, count);
+                for lane in 0..count {
+                    let products = &products[lane * TILE + panel * PANEL..][..PANEL];
+                    let row = tile * TILE + panel * PANEL;
+                    thresholds.survivors_of(lane, rows, products, |r| pairs.push((row + r, lane)));
+                }
+            }
+            Ok(())
+        })?;
+        debug_assert!(there.is_some(), "a tile with products");
+        Ok(())
     }
 
     /// Score up to [`TOGETHER`] pairs of a row and a direction in f32, sorted by row; each row is read once.
     fn score(&self, pairs: &[(usize, usize)], framed: &mut Framed) -> Result<()> {
+        if pairs.is_empty() {
+            return Ok(());
+        }
         let d = self.stated.dim();
         framed.rows.resize(TOGETHER * d, 0.0);
         let (mut places, mut count) = ([0; TOGETHER], 0);
@@ -340,6 +391,7 @@ mod tests {
     use crate::rows::Memory;
     use crate::scan::int8::numbers::levels;
     use crate::scan::int8::rescore::Chain;
+    use crate::scan::int8::tile::Layout;
     use crate::scan::{CpuScan, Frame, Scan};
 
     const ROWS: usize = 9 * TILE + 37;
@@ -373,7 +425,7 @@ mod tests {
         let expected = plain.scan(&batch, &control).unwrap();
         let mut slow = Vec::new();
         for kernel in Kernel::all() {
-            let kept = Kept::new(ROWS, COLUMNS, true);
+            let kept = Kept::new(ROWS, Layout::new(&frame, kernel), true);
             for (stretch, backwards) in [(1, true), (4, false), (4, true), (STRETCH, true)] {
                 let how = How {
                     kernel,
@@ -425,6 +477,47 @@ mod tests {
         });
         let directions: Vec<f32> = directions.collect();
         assert_ne!(slow(&rows, &directions, 12), Some(false));
+    }
+
+    /// Two columns are constant.
+    #[test]
+    fn columns_of_zeros_change_no_answer() {
+        let rows = rows(|row, column| match column {
+            3 | 7 => 2.5,
+            _ => noise(row, column),
+        });
+        let frame = Frame::survey(&rows, &Control::default()).unwrap();
+        assert_eq!(Layout::new(&frame, Kernel::Plain).width(), COLUMNS - 2);
+        assert_ne!(slow(&rows, &directions(), 12), Some(true));
+    }
+
+    /// A column that is said to be constant, but is not, has no place in the quantised rows.
+    #[test]
+    fn a_tile_with_a_column_that_was_said_to_be_zero_is_not_quantised() {
+        let control = Control::default();
+        let rows = rows(noise);
+        let frame = Frame::survey(&rows, &control).unwrap();
+        let mut wrong = frame.clone();
+        (wrong.lowest[4], wrong.highest[4]) = (wrong.centre[4], wrong.centre[4]);
+        let Some(chain) = Chain::of_product(COLUMNS) else {
+            return;
+        };
+        for (frame, whole) in [(&frame, true), (&wrong, false)] {
+            let kept = Kept::new(ROWS, Layout::new(frame, Kernel::Plain), true);
+            let batch = Batch {
+                directions: &directions(),
+                bias: &[0.0; 3],
+                k: 2,
+            };
+            let how = How {
+                kernel: Kernel::Plain,
+                chain,
+                levels: levels(COLUMNS),
+                stays: true,
+            };
+            let few = FewBatch::new(TileDecoder::new(&rows, frame), &kept, how, &batch, false);
+            assert_eq!(few.unwrap().run(&control).unwrap().is_some(), whole);
+        }
     }
 
     #[test]

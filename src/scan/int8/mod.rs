@@ -125,15 +125,15 @@ struct Shared {
 }
 
 impl Shared {
-    fn of(rows: &dyn Rows, options: Options, taken: &Arc<AtomicU64>) -> Self {
-        let (n, d) = (rows.len(), rows.dim());
+    fn of(rows: &dyn Rows, frame: &Frame, options: Options, taken: &Arc<AtomicU64>) -> Self {
+        let (n, layout) = (rows.len(), tile::Layout::new(frame, options.kernel));
         let room = options.memory.saturating_sub(rows.resident_bytes());
         let used = options.precision != Precision::F32;
         let reserved = used
-            .then(|| Reserved::of(taken, tile::bytes(n, d), room))
+            .then(|| Reserved::of(taken, layout.bytes(n), room))
             .flatten();
         Shared {
-            kept: tile::Kept::new(n, d, reserved.is_some()),
+            kept: tile::Kept::new(n, layout, reserved.is_some()),
             chain: OnceLock::new(),
             left: Default::default(),
             few: AtomicU32::new(0),
@@ -152,7 +152,7 @@ impl<'a> Int8Scan<'a> {
 
     /// The same in a known frame; `taken` counts the bytes that copies of all scans take.
     fn within(rows: &'a dyn Rows, frame: Frame, options: Options, taken: &Arc<AtomicU64>) -> Self {
-        let make = || Shared::of(rows, options, taken);
+        let make = || Shared::of(rows, &frame, options, taken);
         // A scan that only uses f32 reserves nothing.
         let shared = match options.precision {
             Precision::F32 => Arc::new(make()),
@@ -350,9 +350,13 @@ mod tests {
 
     #[test]
     fn copies_of_several_scans_share_the_memory() {
-        let (taken, bytes) = (Arc::default(), tile::bytes(1000, 70));
-        // Three whole tiles, padded to 128 columns, and 8 bytes a row for the bounds.
-        assert_eq!(bytes, 3 * 256 * (128 + 8));
+        let values = (0..70_000).map(f64::from).collect();
+        let rows = crate::rows::Memory::from_f64("rows", 70, values);
+        let frame = Frame::survey(&rows, &Control::default()).unwrap();
+        let layout = tile::Layout::new(&frame, Kernel::Plain);
+        let (taken, bytes) = (Arc::default(), layout.bytes(1000));
+        // Three whole tiles, padded to 80 columns, and 8 bytes a row for the bounds.
+        assert_eq!(bytes, 3 * 256 * (80 + 8));
         let first = Reserved::of(&taken, bytes, bytes);
         assert!(first.is_some() && Reserved::of(&taken, 1, bytes).is_none());
         drop(first);

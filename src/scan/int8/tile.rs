@@ -1,11 +1,13 @@
 //! Quantised tiles of the reference: made at first use, and kept if memory allows.
 
 use super::bound::{Panel, Row};
-use super::kernel::{self, ROWS};
+use super::kernel::{Kernel, ROWS};
 use super::numbers;
 use crate::error::Result;
+use crate::scan::Frame;
 use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles, padded};
-use std::sync::OnceLock;
+use std::borrow::Cow;
+use std::sync::{Mutex, OnceLock};
 
 /// Rows that are multiplied and compared together: few enough for their products with a block of directions to fit the
 /// L2 cache.
@@ -28,17 +30,15 @@ impl Tile {
     fn read(
         source: &TileDecoder<'_>,
         first: usize,
-        levels: i32,
+        layout: &Layout,
         space: &mut Space<f32>,
     ) -> Result<Option<Tile>> {
-        let d = Tiles::<f32>::dim(source);
         let bias = &Tiles::<f32>::bias(source)[first..first + TILE];
         let framed: &[f32] = source.read(first, TILE, space)?;
         Ok(pulp::Arch::new().dispatch(Quantise {
             framed,
             bias,
-            d,
-            levels,
+            layout,
         }))
     }
 }
@@ -47,8 +47,7 @@ impl Tile {
 struct Quantise<'a> {
     framed: &'a [f32],
     bias: &'a [f32],
-    d: usize,
-    levels: i32,
+    layout: &'a Layout,
 }
 
 impl pulp::NullaryFnOnce for Quantise<'_> {
@@ -56,8 +55,10 @@ impl pulp::NullaryFnOnce for Quantise<'_> {
 
     #[inline(always)]
     fn call(self) -> Option<Tile> {
-        let d = self.d;
-        let stride = kernel::stride(d);
+        let &Layout {
+            d, stride, levels, ..
+        } = self.layout;
+        let width = self.layout.width();
         let mut tile = Tile {
             rows: vec![0; TILE * stride],
             bounds: Vec::with_capacity(TILE),
@@ -69,7 +70,8 @@ impl pulp::NullaryFnOnce for Quantise<'_> {
             .zip(self.framed.chunks_exact(padded(d)))
             .enumerate()
         {
-            let row = numbers::quantise(&x[..d], self.levels, &mut q[..d])?;
+            let x = self.layout.row(&x[..d])?;
+            let row = numbers::quantise(&x, levels, &mut q[..width])?;
             tile.bounds
                 .push(tile.panels[r / PANEL].admit(&row, self.bias[r], d));
         }
@@ -77,25 +79,90 @@ impl pulp::NullaryFnOnce for Quantise<'_> {
     }
 }
 
+/// The layout of quantised rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// The number of columns of the reference set.
+    d: usize,
+    /// The columns that are stored, if not all: a column of zeros adds nothing to a product.
+    columns: Option<Vec<usize>>,
+    /// Bytes of a row, including padding.
+    stride: usize,
+    levels: i32,
+}
+
+impl Layout {
+    /// The layout for rows in a frame. The columns in which all rows have the centre's value are left out.
+    pub fn new(frame: &Frame, kernel: Kernel) -> Self {
+        let d = frame.dim();
+        let ends = frame.lowest.iter().zip(&frame.highest);
+        let differs = |((low, high), centre): ((&f64, &f64), &f64)| low != centre || high != centre;
+        let differs: Vec<bool> = ends.zip(&frame.centre).map(differs).collect();
+        let some = (0..d).filter(|&column| differs[column]);
+        let columns: Vec<usize> = some.collect();
+        let all = columns.len() == d || columns.is_empty();
+        let columns = (!all).then_some(columns);
+        Layout {
+            d,
+            stride: kernel.stride(columns.as_ref().map_or(d, Vec::len)),
+            columns,
+            levels: numbers::levels(d),
+        }
+    }
+
+    /// The number of columns that are stored.
+    pub fn width(&self) -> usize {
+        self.columns.as_ref().map_or(self.d, Vec::len)
+    }
+
+    /// The stored columns of a row; `None` if another one is not zero.
+    #[inline(always)]
+    fn row<'x>(&self, x: &'x [f32]) -> Option<Cow<'x, [f32]>> {
+        let stored = self.of_vectors(x);
+        let count = |x: &[f32]| x.iter().filter(|v| **v != 0.0).count();
+        (self.columns.is_none() || count(x) == count(&stored)).then_some(stored)
+    }
+
+    /// The stored columns of some vectors, of d numbers each.
+    pub fn of_vectors<'x>(&self, vectors: &'x [f32]) -> Cow<'x, [f32]> {
+        match &self.columns {
+            None => Cow::Borrowed(vectors),
+            Some(columns) => {
+                let each = vectors.chunks_exact(self.d);
+                let stored = each.flat_map(|vector| columns.iter().map(|&j| vector[j]));
+                Cow::Owned(stored.collect())
+            }
+        }
+    }
+
+    /// Bytes of the quantised tiles of n rows.
+    pub fn bytes(&self, n: usize) -> u64 {
+        (n / TILE * TILE) as u64 * (self.stride + size_of::<Row>()) as u64
+    }
+}
+
 /// The tiles of a reference set.
 pub struct Kept {
     /// One entry per whole tile, if tiles are kept.
     tiles: Option<Vec<OnceLock<Option<Tile>>>>,
-    levels: i32,
-}
-
-/// Bytes of the quantised tiles of n rows of d columns.
-pub fn bytes(n: usize, d: usize) -> u64 {
-    (n / TILE * TILE) as u64 * (kernel::stride(d) + size_of::<Row>()) as u64
+    layout: Layout,
+    /// A buffer for products, which one batch leaves for the next.
+    pub buffer: Mutex<Vec<i32>>,
 }
 
 impl Kept {
     /// Without any tile yet; `keep` says whether tiles are kept after their first use.
-    pub fn new(n: usize, d: usize, keep: bool) -> Self {
+    pub fn new(n: usize, layout: Layout, keep: bool) -> Self {
         Kept {
             tiles: keep.then(|| (0..n / TILE).map(|_| OnceLock::new()).collect()),
-            levels: numbers::levels(d),
+            layout,
+            buffer: Mutex::default(),
         }
+    }
+
+    /// The layout of the rows.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Whether tiles are kept.
@@ -117,7 +184,7 @@ impl Kept {
         space: &mut Space<f32>,
         work: impl FnOnce(&Tile) -> Result<T>,
     ) -> Result<Option<T>> {
-        let mut read = || Tile::read(source, tile * TILE, self.levels, space);
+        let mut read = || Tile::read(source, tile * TILE, &self.layout, space);
         match &self.tiles {
             None => read()?.as_ref().map(work).transpose(),
             Some(tiles) => {

@@ -4,9 +4,12 @@
 //! [`allowed`] asks once, and the kernel runs only if the answer is yes. The instructions are written in assembly,
 //! because the compiler's intrinsics are not stable yet.
 
-use super::{COLUMNS, GROUP, Lanes, Panel, ROWS};
+use super::{GROUP, Lanes, Panel, ROWS};
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
+
+/// Rows and lanes are padded to a multiple of this many columns.
+pub const COLUMNS: usize = 64;
 
 /// Whether the processor has the instructions and the operating system lets this process use the tiles.
 pub fn allowed() -> bool {
@@ -120,6 +123,7 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, _tiles: &mut Configured, out: &m
     assert!(
         lanes.bytes.len() == lanes.count * panel.stride && out.len() == panel.count() * lanes.count
     );
+    assert!(panel.stride.is_multiple_of(COLUMNS));
     for group in (0..groups).step_by(2) {
         for row in (0..rows).step_by(2) {
             // A single last tile is computed twice, with the same output.

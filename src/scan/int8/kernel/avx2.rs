@@ -2,7 +2,7 @@
 //!
 //! (`vpmaddubsw` would take the bytes as they are, but its sums of two products saturate at 16 bits.)
 
-use super::{COLUMNS, FEW, GROUP, Lanes, Panel};
+use super::{FEW, GROUP, Lanes, Panel};
 use std::arch::x86_64::*;
 
 /// How many rows' sums are in registers at a time, with 16 lanes each.
@@ -47,7 +47,7 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [
 pub fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avx2"));
     let stride = panel.stride;
-    assert!(stride.is_multiple_of(COLUMNS) && panel.rows.len().is_multiple_of(stride));
+    assert!(stride.is_multiple_of(STEP) && panel.rows.len().is_multiple_of(stride));
     let used = lanes.used;
     assert!((1..=FEW).contains(&used) && lanes.few.len() == used * stride);
     assert!(out.len() == panel.count() * used);
@@ -70,31 +70,26 @@ const AHEAD: usize = 2048;
 ///
 /// # Safety
 ///
-/// AVX2; D directions of `stride` numbers each, `stride` a multiple of COLUMNS; `out` holds D x rows places.
+/// AVX2; D directions of `stride` numbers each, `stride` a multiple of STEP; `out` holds D x rows places.
 #[target_feature(enable = "avx2")]
 unsafe fn dots<const D: usize, const S: usize>(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
     let stride = panel.stride;
-    debug_assert!(lanes.few.len() == D * stride && COLUMNS.is_multiple_of(S * STEP));
-    let count = panel.count();
+    debug_assert!(lanes.few.len() == D * stride && LINE.is_multiple_of(S * STEP));
+    let (count, whole) = (panel.count(), stride / LINE * LINE);
     for (r, row) in panel.rows.chunks_exact(stride).enumerate() {
         let mut sums = [[_mm256_setzero_si256(); S]; D];
-        for column in (0..stride).step_by(COLUMNS) {
+        for column in (0..whole).step_by(LINE) {
             // A prefetch of an address outside the set does nothing.
-            _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().wrapping_add(column + AHEAD));
-            for part in 0..COLUMNS / STEP {
-                let at = column + part * STEP;
-                // SAFETY: the numbers of a part lie inside the COLUMNS that the row has from `column` on.
-                let x = unsafe { _mm_loadu_si128(row.as_ptr().add(at).cast()) };
-                let x = _mm256_cvtepi8_epi16(x);
-                for (lane, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: as above, of direction `lane` of D.
-                    let v = unsafe {
-                        _mm256_loadu_si256(lanes.few.as_ptr().add(lane * stride + at).cast())
-                    };
-                    let sum = &mut sums[part % S];
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(x, v));
-                }
+            _mm_prefetch::<_MM_HINT_NTA>(row.as_ptr().wrapping_add(column + AHEAD));
+            for part in 0..LINE / STEP {
+                // SAFETY: the STEP numbers lie inside the row, and so inside each of D directions.
+                unsafe { add(row, lanes, column + part * STEP, part % S, &mut sums) };
             }
+        }
+        _mm_prefetch::<_MM_HINT_NTA>(row.as_ptr().wrapping_add(whole + AHEAD));
+        for column in (whole..stride).step_by(STEP) {
+            // SAFETY: as above.
+            unsafe { add(row, lanes, column, 0, &mut sums) };
         }
         for (lane, sums) in sums.into_iter().enumerate() {
             let all = sums.into_iter().reduce(|a, b| _mm256_add_epi32(a, b));
@@ -105,6 +100,34 @@ unsafe fn dots<const D: usize, const S: usize>(panel: Panel<'_>, lanes: &Lanes, 
 
 /// The numbers that are multiplied by one instruction.
 const STEP: usize = 16;
+
+/// The bytes that the processor reads from memory at once.
+const LINE: usize = 64;
+
+/// Adds the products of STEP numbers of a row with those of D directions to the sums `to`.
+///
+/// # Safety
+///
+/// AVX2; the row has STEP numbers from `at` on; D directions of as many numbers as the row.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn add<const D: usize, const S: usize>(
+    row: &[i8],
+    lanes: &Lanes,
+    at: usize,
+    to: usize,
+    sums: &mut [[__m256i; S]; D],
+) {
+    debug_assert!(at + STEP <= row.len() && lanes.few.len() == D * row.len());
+    // SAFETY: the numbers lie inside the row.
+    let x = unsafe { _mm_loadu_si128(row.as_ptr().add(at).cast()) };
+    let x = _mm256_cvtepi8_epi16(x);
+    for (lane, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: as above, of direction `lane` of D.
+        let v = unsafe { _mm256_loadu_si256(lanes.few.as_ptr().add(lane * row.len() + at).cast()) };
+        sums[to] = _mm256_add_epi32(sums[to], _mm256_madd_epi16(x, v));
+    }
+}
 
 /// The sum of eight numbers.
 #[target_feature(enable = "avx2")]

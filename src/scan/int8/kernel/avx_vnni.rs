@@ -39,7 +39,7 @@ unsafe fn block<const R: usize>(
     group: usize,
     out: &mut [i32],
 ) -> usize {
-    let (stride, count, lane) = (lanes.stride(), lanes.count, group * GROUP);
+    let (stride, count, lane) = (lanes.stride, lanes.count, group * GROUP);
     assert!(rows.len() >= R * stride && out.len() >= R * count && lane + GROUP <= count);
     assert!(lanes.bytes.len() == count * stride && lanes.sums.len() == count);
     assert!(lanes.quads() * QUAD <= stride);

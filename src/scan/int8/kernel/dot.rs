@@ -27,7 +27,7 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
 /// NEON with the dot product.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn block(rows: &[i8], lanes: &Lanes, group: usize, out: &mut [i32]) {
-    let (stride, count) = (lanes.stride(), lanes.count);
+    let (stride, count) = (lanes.stride, lanes.count);
     assert!(rows.len() == TOGETHER * stride && out.len() == TOGETHER * count);
     assert!((group + 1) * GROUP <= count && lanes.bytes.len() == count * stride);
     let mut sums = [[vdupq_n_s32(0); 4]; TOGETHER];

@@ -4,7 +4,7 @@
 //! out[r][b] = sum_j rows[r][j] lanes[j][b]        i8 x i8 -> i32; no sum leaves i32 (see `numbers::levels`)
 //! ```
 //!
-//! Rows are stored one after the other, padded with zeros to a multiple of [`COLUMNS`]. Directions are lanes, in groups
+//! Rows are stored one after the other, padded with zeros ([`Kernel::stride`]). Directions are lanes, in groups
 //! of [`GROUP`]: a group holds the quads of columns in order, and each quad holds four numbers of each lane in turn. A
 //! 64-byte load is then one quad of 16 lanes for VNNI, and 16 such loads are one tile for AMX.
 
@@ -23,8 +23,8 @@ mod vnni;
 use crate::error::{Error, Result};
 use std::sync::OnceLock;
 
-/// Rows and lanes are padded to this many columns.
-pub const COLUMNS: usize = 64;
+/// Rows and lanes are padded to a multiple of this many columns.
+const COLUMNS: usize = 16;
 
 /// The number of lanes in a group.
 pub const GROUP: usize = 16;
@@ -70,6 +70,8 @@ pub struct Lanes {
     used: usize,
     /// The number of columns, d.
     columns: usize,
+    /// The number of columns, including padding.
+    stride: usize,
     /// count / GROUP x stride / QUAD x GROUP x QUAD.
     bytes: Vec<i8>,
     /// The same in 16 bits, by pairs of columns, for the kernel that wants it: count / GROUP x stride / 2 x GROUP x 2.
@@ -85,12 +87,13 @@ impl Lanes {
     pub fn new(directions: &[i8], d: usize, kernel: Kernel) -> Self {
         let used = directions.len() / d;
         let count = used.next_multiple_of(GROUP);
-        let stride = stride(d);
+        let stride = kernel.stride(d);
         let wide = kernel == Kernel::Avx2;
         let mut lanes = Lanes {
             count,
             used,
             columns: d,
+            stride,
             bytes: vec![0; count * stride],
             pairs: vec![0; if wide { count * stride } else { 0 }],
             few: Vec::new(),
@@ -113,8 +116,8 @@ impl Lanes {
     }
 
     /// At most [`FEW`] directions in 16 bits, for a kernel that [takes](Kernel::takes_wide) them.
-    pub fn wide(directions: &[i16], d: usize) -> Self {
-        let (used, stride) = (directions.len() / d, stride(d));
+    pub fn wide(directions: &[i16], d: usize, kernel: Kernel) -> Self {
+        let (used, stride) = (directions.len() / d, kernel.stride(d));
         assert!(used <= FEW);
         let mut few = vec![0; used * stride];
         for (lane, direction) in few.chunks_exact_mut(stride).zip(directions.chunks_exact(d)) {
@@ -124,6 +127,7 @@ impl Lanes {
             count: used,
             used,
             columns: d,
+            stride,
             bytes: Vec::new(),
             pairs: Vec::new(),
             few,
@@ -136,20 +140,10 @@ impl Lanes {
         self.count
     }
 
-    /// The number of columns, including padding.
-    fn stride(&self) -> usize {
-        stride(self.columns)
-    }
-
     /// The number of quads of columns that are not all padding.
     fn quads(&self) -> usize {
         self.columns.div_ceil(QUAD)
     }
-}
-
-/// Bytes of a row of d columns, including padding.
-pub fn stride(d: usize) -> usize {
-    d.next_multiple_of(COLUMNS)
 }
 
 /// One worker's buffers, and what a kernel keeps configured.
@@ -262,6 +256,15 @@ impl Kernel {
         }
     }
 
+    /// Bytes of a row of d columns, including padding.
+    pub fn stride(self, d: usize) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if self == Kernel::Amx {
+            return d.next_multiple_of(amx::COLUMNS);
+        }
+        d.next_multiple_of(COLUMNS)
+    }
+
     /// Whether the kernel multiplies few directions in 16 bits. All kernels with AVX2 do, because memory is the bottleneck there.
     pub fn takes_wide(self) -> bool {
         self != Kernel::Plain && Kernel::Avx2.runs()
@@ -271,7 +274,7 @@ impl Kernel {
     ///
     /// Panics on shapes that do not fit, a kernel that does not run on this machine, or lanes in 16 bits (a caller's mistake).
     pub fn product(self, panel: Panel<'_>, lanes: &Lanes, scratch: &mut Scratch, out: &mut [i32]) {
-        assert!(self.runs() && panel.stride == lanes.stride() && lanes.few.is_empty());
+        assert!(self.runs() && panel.stride == lanes.stride && lanes.few.is_empty());
         assert_eq!(
             out.len(),
             panel.count() * lanes.count,
@@ -304,7 +307,7 @@ impl Kernel {
     /// Panics on shapes that do not fit, a kernel that does not run on this machine, or lanes that it does not take (a caller's
     /// mistake).
     pub fn few(self, panel: Panel<'_>, lanes: &Lanes, scratch: &mut Scratch, out: &mut [i32]) {
-        assert!(self.runs() && panel.stride == lanes.stride());
+        assert!(self.runs() && panel.stride == lanes.stride);
         let rows = panel.count();
         assert_eq!(out.len(), rows * lanes.used, "a place for every product");
         if !lanes.few.is_empty() {
@@ -350,9 +353,9 @@ mod tests {
             .collect()
     }
 
-    fn padded(rows: &[i8], d: usize) -> Vec<i8> {
-        let mut out = vec![0; rows.len() / d * stride(d)];
-        for (out, row) in out.chunks_exact_mut(stride(d)).zip(rows.chunks_exact(d)) {
+    fn padded(rows: &[i8], d: usize, stride: usize) -> Vec<i8> {
+        let mut out = vec![0; rows.len() / d * stride];
+        for (out, row) in out.chunks_exact_mut(stride).zip(rows.chunks_exact(d)) {
             out[..d].copy_from_slice(row);
         }
         out
@@ -372,16 +375,17 @@ mod tests {
 
     fn check(kernel: Kernel, rows: &[i8], directions: &[i8], d: usize, scratch: &mut Scratch) {
         let lanes = Lanes::new(directions, d, kernel);
-        let rows = padded(rows, d);
-        let mut out = vec![-1; rows.len() / stride(d) * lanes.count()];
-        kernel.product(Panel::new(&rows, stride(d)), &lanes, scratch, &mut out);
+        let stride = kernel.stride(d);
+        let rows = padded(rows, d, stride);
+        let mut out = vec![-1; rows.len() / stride * lanes.count()];
+        kernel.product(Panel::new(&rows, stride), &lanes, scratch, &mut out);
         let used = directions.len() / d;
         let found: Vec<i64> = out
             .chunks_exact(lanes.count())
             .flat_map(|row| row[..used].iter().map(|&v| i64::from(v)))
             .collect();
         let rows: Vec<i8> = rows
-            .chunks_exact(stride(d))
+            .chunks_exact(stride)
             .flat_map(|row| row[..d].to_vec())
             .collect();
         assert!(
@@ -421,8 +425,8 @@ mod tests {
         let d = lanes.columns;
         let count = rows.len() / d;
         let mut out = vec![-1; count * directions.len() / d];
-        let padded = padded(rows, d);
-        let panel = Panel::new(&padded, stride(d));
+        let padded = padded(rows, d, lanes.stride);
+        let panel = Panel::new(&padded, lanes.stride);
         kernel.few(panel, lanes, &mut Scratch::default(), &mut out);
         let expected = truth(directions, rows, d);
         assert!(
@@ -458,7 +462,7 @@ mod tests {
             for kernel in Kernel::all() {
                 check_few(kernel, &rows, &narrow, &Lanes::new(&bytes, d, kernel));
                 if kernel.takes_wide() {
-                    check_few(kernel, &rows, &wide, &Lanes::wide(&wide, d));
+                    check_few(kernel, &rows, &wide, &Lanes::wide(&wide, d, kernel));
                 }
             }
         }

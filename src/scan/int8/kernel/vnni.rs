@@ -57,7 +57,7 @@ impl Block<'_> {
     /// AVX-512 F, BW and VNNI; `rows` and `out` hold R whole rows.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     unsafe fn run<const R: usize, const W: usize>(self) -> usize {
-        let (stride, count) = (self.lanes.stride(), self.lanes.count);
+        let (stride, count) = (self.lanes.stride, self.lanes.count);
         assert!(self.rows.len() >= R * stride && self.out.len() >= R * count);
         assert!((self.group + W) * GROUP <= count && self.lanes.quads() * QUAD <= stride);
         assert!(self.lanes.bytes.len() == count * stride && self.lanes.sums.len() == count);
