@@ -115,7 +115,7 @@ impl Args {
     }
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     check_outputs(&args)?;

@@ -74,7 +74,7 @@ fn examples() -> String {
     text + "\n" + EXAMPLES + "\n\n" + COLUMNS
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let what = &args.what;

@@ -19,7 +19,7 @@ pub struct Args {
     json: Option<String>,
 }
 
-/// Run the command.
+/// Runs the command.
 #[cfg(feature = "gpu")]
 pub fn run(args: &Args, control: &Control) -> Result<()> {
     use crate::report::devices;
@@ -30,7 +30,7 @@ pub fn run(args: &Args, control: &Control) -> Result<()> {
     file::print(&devices::table(&found))
 }
 
-/// Run the command.
+/// Runs the command.
 #[cfg(not(feature = "gpu"))]
 pub fn run(args: &Args, _: &Control) -> Result<()> {
     if let Some(target) = &args.json {

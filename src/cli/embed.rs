@@ -70,7 +70,7 @@ enum Format {
     Parquet,
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.threads)?;
     let specs = Spec::parse_all(&args.spaces)?;
@@ -144,7 +144,7 @@ impl Start {
         let wrong = |why: &str| Err(Error::Usage(why.into()));
         if of_files > 0 && (of_files < specs.len() || !args.sets.is_empty()) {
             return wrong(
-                "`file:` names its own two sets; run it without sets and without spaces of other sets",
+                "`file:` names its own two sets: name no sets, and only spaces that begin with `file:`",
             );
         }
         if args.images.labels.is_some() && args.sets.len() != 2 {

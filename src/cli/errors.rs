@@ -45,7 +45,7 @@ pub struct Args {
     quiet: bool,
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Some(folder) = args.folder.as_deref().filter(|_| !args.help_columns) else {
         return file::print(&show::help());

@@ -63,8 +63,8 @@ pub struct Bar {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Options that make a stage faster, printed beside its estimate. Of these lists the first that has the stage is used. `{}`
-/// stands for the name of the notion that is at work.
+/// Options that make a stage faster, printed beside its estimate: the first list with an entry for the stage is
+/// used. `{}` stands for the name of the notion that is at work.
 pub type Advice = &'static [&'static [(WorkStage, &'static str)]];
 
 /// Options that make the search for the queries' nearest rows faster.
@@ -129,8 +129,9 @@ fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
     ended.iter().for_each(|line| file::tell(line));
 }
 
-/// The state at the last reading: the task, and when it began.
+/// What has been seen and printed so far.
 struct Lines {
+    /// The task at the last reading, and when it began.
     task: (String, Instant),
     /// The stages of the task so far; the current one is the last that was entered.
     stages: Vec<Stage>,

@@ -171,7 +171,7 @@ impl Args {
     }
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     if args.help_columns {
         return file::print(&show::help());

@@ -87,7 +87,7 @@ struct FileAudit {
     advice: Option<String>,
 }
 
-/// Run the command; the exit code says whether every certificate holds.
+/// Runs the command; the exit code says whether every certificate holds.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     super::threads(args.threads)?;
     let mut inputs = vec![args.certificates.display().to_string()];

@@ -302,8 +302,9 @@ struct Space<'v> {
     table: PathBuf,
     path: PathBuf,
     settings: String,
-    /// Hash of the inputs, and the inputs.
+    /// Hash of the content of the inputs.
     hash: String,
+    /// The paths of the inputs.
     inputs: Vec<String>,
     watch: Arc<Watch>,
 }

@@ -79,12 +79,12 @@ impl Output {
         Error::io("write", &self.target, source)
     }
 
-    /// An I/O error that a format's writer has wrapped in its own error.
+    /// The error of a format's writer (Parquet, Arrow, zip), as an error in writing this file.
     pub fn failed(&self, error: impl std::fmt::Display) -> Error {
         self.error(std::io::Error::other(error.to_string()))
     }
 
-    /// Flush the writer, then put the file in its place.
+    /// Flushes the writer, then puts the file in its place.
     pub fn close(self, writer: BufWriter<File>) -> Result<()> {
         self.flushed(writer)?.commit()
     }
@@ -154,7 +154,7 @@ pub fn check_text(target: &str) -> Result<()> {
     }
 }
 
-/// Write text to a file, or to stdout for `-`.
+/// Writes text to a file, or to stdout for `-`.
 pub fn write_text(target: &str, text: &str) -> Result<()> {
     if target == "-" {
         return print(text);

@@ -287,7 +287,7 @@ impl Writer<'_> {
 
 /// Checks that a file is a whole archive of this format and version, without reading its arrays.
 ///
-/// Errors: as [`open`], but for arrays that were changed.
+/// Errors: as [`open`], except that changed arrays are not noticed.
 pub fn check(path: &Path) -> Result<()> {
     Reader::open(path)?.manifest().map(drop)
 }
@@ -458,7 +458,7 @@ impl Reader {
         let size = size.map_err(|error| Error::io("read", path, error))?.len();
         let name = path.display().to_string();
         let zip = ZipArchive::new(file).map_err(|error| {
-            let what = format!("it is no .hull file, or not all of one: {error}");
+            let what = format!("it is not a .hull file, or it is incomplete: {error}");
             let advice = "name a file that `hullscope fit` wrote; `hullscope analyze` reads rows themselves, and `hullscope fit \
                           ROWS -o ref.hull` makes such a file";
             Error::input(&name, Place::Whole, what, advice)
@@ -513,7 +513,7 @@ impl Reader {
                 head.tool,
                 env!("CARGO_PKG_VERSION")
             );
-            return Err(self.fault(name, what, "make it again with this hullscope fit"));
+            return Err(self.fault(name, what, "make it again with this version of `hullscope fit`"));
         }
         serde_json::from_slice(&bytes).map_err(|error| broken(self, error))
     }

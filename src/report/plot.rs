@@ -43,7 +43,7 @@ const ACROSS: usize = 3;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub title: String,
-    /// The line below: machine, date, seed.
+    /// The text below the panels, such as machine, date and seed; it may take several lines.
     pub note: String,
     pub panels: Vec<Panel>,
 }
@@ -332,7 +332,7 @@ pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
     svg(&figure, if narrow { 1 } else { ACROSS })
 }
 
-/// Draw a figure into a file.
+/// Draws a figure into a file.
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
     let format = Format::of(path)?;
     file::write_drawn(path, render(figure, format))

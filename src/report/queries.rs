@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Open a table that this program wrote.
+/// Opens a table that this program wrote.
 ///
 /// Errors: a file that does not exist, or that is not Parquet.
 fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {

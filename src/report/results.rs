@@ -86,7 +86,7 @@ pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
         Some(other) => format!("the results of {}", other.words()),
         None => match files(folder).first() {
             None => return Ok(()),
-            Some(file) => format!("{}, and no {FILE} that says what it is of", file.display()),
+            Some(file) => format!("{}, and no {FILE} that names its command and inputs", file.display()),
         },
     };
     Err(Error::Usage(format!(

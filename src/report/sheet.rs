@@ -149,7 +149,7 @@ impl Shown {
         found.map_or(&[], |(.., values)| values)
     }
 
-    /// The query as the space sees it, if that differs from its image.
+    /// The picture of the query after the space's transformation, if that is an image other than the query's own.
     fn seen(&self, pick: &Pick) -> Option<RgbImage> {
         let seen = pick.seen.as_ref()?;
         let values = doubles(&seen.values);
@@ -248,13 +248,13 @@ fn values(pictures: &Pictures, of: Of, row: u64) -> Result<Vec<f64>> {
 
 fn missing(rows: &dyn Rows, shape: Shape, row: u64) -> Error {
     Error::Usage(format!(
-        "{} has {} rows of {} numbers, and row {row} of {} x {} pixels with {} channels is to be shown",
-        rows.name(),
-        rows.len(),
-        rows.dim(),
+        "cannot show row {row} as an image of {} x {} pixels with {} channels: {} has {} rows of {} numbers",
         shape.width,
         shape.height,
-        shape.channels
+        shape.channels,
+        rows.name(),
+        rows.len(),
+        rows.dim()
     ))
 }
 
@@ -323,11 +323,11 @@ impl SheetLayout {
         layout.line(space, Size::Title);
         layout.line(distances(picks), Size::Small);
         layout.line(
-            "in percent: weights of the certificate's rows, whose mean the query is in this space; at most eight, of 1 % or more",
+            "percentages: weights of the certificate's rows (their weighted mean in this space is the query); at most eight, of 1 % or more",
             Size::Small,
         );
         layout.line(
-            "mean: of all rows of the certificate, as the space sees them; difference: query minus mean, grey where it is 0",
+            "mean: of all rows of the certificate, transformed by the space; difference: query minus mean, grey where it is 0",
             Size::Small,
         );
         layout.y += 8.0;
@@ -394,7 +394,7 @@ impl SheetLayout {
         }
     }
 
-    /// A query, as the space sees it where that is an image, beside its nearest image, with captions below both.
+    /// A query, the image that the space makes of it if there is one, and its nearest image, with captions below.
     fn pair(&mut self, pick: &Pick, x: f64, pictures: &Pictures, shown: &Shown) {
         let mut shots = vec![shown.picture(Of::Queries, pick.query, pictures)];
         shots.extend(shown.seen(pick));
@@ -448,7 +448,7 @@ fn groups(pick: &Pick, pictures: &Pictures, shown: &Shown) -> Vec<Vec<Shot>> {
     let plain = |text: &str| [text.to_string(), String::new()];
     let query = shown.picture(Of::Queries, pick.query, pictures);
     let mut own = vec![(query, plain("query"))];
-    let below = ["as this", "space sees it"].map(String::from);
+    let below = ["transformed", "by the space"].map(String::from);
     own.extend(shown.seen(pick).map(|seen| (seen, below)));
     own.extend(nearest(pick).map(|row| {
         let below = ["nearest".into(), class(Of::Reference, row, pictures)];
@@ -503,8 +503,8 @@ fn distances(picks: &Picks) -> &'static str {
     if picks.margins {
         "margins are certified lower bounds of the distance to the hull, often far below it"
     } else if picks.without_unit {
-        "distances to the hull are certified lower bounds; all are as measured: the reference's median nearest distance is 0 or \
-         not known"
+        "distances to the hull are certified lower bounds; no distance is divided by the median nearest distance, which is 0 or \
+         unknown"
     } else {
         "distances to the hull are certified lower bounds; all are in median nearest distances of the reference"
     }
@@ -701,17 +701,15 @@ mod tests {
             let layout = SheetLayout::of("pixels", &picks, &pictures, &shown);
             let texts: Vec<String> = layout.texts.iter().map(|text| text.text.clone()).collect();
             assert!(texts.contains(&"outside by 1.25".to_string()), "{texts:?}");
+            let whole = texts.iter().all(|text| !text.ends_with('…'));
+            assert!(whole, "every line fits: {texts:?}");
             texts[1].clone()
         };
         assert!(heading(false).ends_with("in median nearest distances of the reference"));
         let without = heading(true);
         assert!(
-            without.contains("as measured: the reference's median nearest distance is 0"),
+            without.contains("no distance is divided by the median nearest distance"),
             "{without}"
-        );
-        assert!(
-            without.ends_with("not known"),
-            "the whole line fits: {without}"
         );
     }
 
@@ -755,7 +753,7 @@ mod tests {
         assert_eq!(size(500, 1), (112, 1));
     }
 
-    /// The mean is right for any order of channels, and the query as the space sees it is drawn beside it.
+    /// The mean is right for any order of channels, and the query after the space's transformation is drawn beside it.
     #[test]
     fn means_and_what_the_space_sees() {
         let shape = |planar| shape(1, 2, 3, planar);
@@ -779,7 +777,7 @@ mod tests {
         let groups = groups(&inside, &pictures, &shown);
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 1]);
         assert_eq!(groups[0][1].0.get_pixel(5, 5).0, [7; 3]);
-        // The mean as the space sees it takes the place of the mean of the images.
+        // The mean of the transformed images takes the place of the mean of the images.
         inside.mean = Some(crate::study::compare::Picture {
             values: vec![9.0],
             ..inside.seen.clone().unwrap()

@@ -60,7 +60,7 @@ pub fn help() -> String {
     columns::help("-o", &columns_of_points())
 }
 
-/// Write all points as Parquet.
+/// Writes all points as Parquet.
 pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
     let columns = columns_of_points();
     columns::write(path, &context.command, &context.settings, &columns, points)
@@ -192,7 +192,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     };
     let upright = match marks.is_empty() {
         true => "",
-        false => "; vertical: Barany-Furedi, no claim above it",
+        false => "; vertical line: Barany-Furedi threshold, which says nothing about larger N",
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);

@@ -126,7 +126,7 @@ fn distances_without_a_unit_are_left_out() {
     let dot = rows[0].dots[0].unwrap();
     assert_eq!((dot.value, dot.core), (0.5, Some((0.25, 0.75))));
     assert!(
-        figure.note.contains("; 1 of 2 spaces left out:"),
+        figure.note.contains("; 1 of 2 spaces not drawn:"),
         "{}",
         figure.note
     );

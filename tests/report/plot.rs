@@ -84,7 +84,7 @@ fn figure(values: &[f64]) -> Figure {
 fn both_formats_hold_a_whole_picture() {
     let figure = figure(&[1.0, 10.0, 1e7]);
     let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-    // What the layout asks for: five panels and their text.
+    // What the layout asks for: three panels and their text.
     let width = 1535;
     let start = format!("<svg width=\"{width}\"");
     assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));

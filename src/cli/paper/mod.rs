@@ -193,7 +193,7 @@ fn made() -> Made {
     }
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     if args.help_columns {
         return file::print(&show::help());

@@ -235,7 +235,7 @@ fn notions_at_work_are_estimated_by_name() {
         leave_one_out: 100,
         ..AnalysisPlan::default()
     };
-    let said = watched(&plan);
+    let said = watched(&plan, 700);
     for name in ["delaunay", "cone", "gauge", "class_own", "local"] {
         let begins = format!("notion {name}: about ");
         let told: Vec<&String> = said
@@ -259,7 +259,7 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
         notions: Wanted(vec!["all".into()]),
         ..AnalysisPlan::default()
     };
-    let said = watched(&plan);
+    let said = watched(&plan, 500);
     assert!(
         said.iter()
             .any(|line| line.starts_with("notion delaunay: about")),
@@ -267,8 +267,9 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
     );
 }
 
-/// The lines of an analysis under thresholds that make every stage a long one; every reading checks the counters.
-fn watched(plan: &AnalysisPlan) -> Vec<String> {
+/// The lines of an analysis under thresholds that make every stage a long one; every reading checks the counters, and
+/// that the total of the notion delaunay is `delaunay_queries`.
+fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
     let impatient = Patience {
         stage: Duration::from_secs(3600),
         task: Duration::from_secs(3600),
@@ -285,10 +286,7 @@ fn watched(plan: &AnalysisPlan) -> Vec<String> {
             "{progress:?}"
         );
         if progress.notion == "delaunay" && progress.stage == WorkStage::Notion {
-            assert_eq!(
-                progress.total,
-                if plan.leave_one_out > 0 { 700 } else { 500 }
-            );
+            assert_eq!(progress.total, delaunay_queries);
         }
         let found = lines.0.look(String::new(), &progress, Instant::now());
         lines.1.extend(found);

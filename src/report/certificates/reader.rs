@@ -172,6 +172,7 @@ impl<'b> CertificateArrays<'b> {
         let verdict = self.verdict.as_string::<i32>().value(i);
         let (of, proof) = match self.body(i) {
             Ok(of) => (of, self.proved(verdict, i)),
+            // The cone, so that it is not counted among the hull's certificates.
             Err(what) => (Body::Cone, Err(what)),
         };
         Ok(Claim {
@@ -241,7 +242,7 @@ impl<'b> CertificateArrays<'b> {
 fn null(columns: &[(&str, &ArrayRef)], i: usize) -> Result<(), String> {
     match columns.iter().find(|(_, column)| !column.is_null(i)) {
         None => Ok(()),
-        Some((name, _)) => Err(format!("the verdict has no {name}, but some are given")),
+        Some((name, _)) => Err(format!("with this verdict `{name}` must be null")),
     }
 }
 

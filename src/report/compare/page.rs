@@ -128,8 +128,8 @@ fn columns() -> Vec<TableColumn<'static, SpaceReport>> {
             "The rate that Gaussian data of the same number of rows and the same rank would have (Kabluchko and \
              Zaporozhets).";
         "d_eff" = words::effective(space),
-            "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or no queries are \
-             outside it has only a bound (cannot tell); not given where undecided queries decide the rate.";
+            "Effective hull dimension: the rank at which Gaussian data have the measured rate. 'cannot tell': all or no \
+             queries are outside, which only bounds it. Not given where undecided queries decide the rate.";
         "Distance" = space.distance_ratio.as_ref().map_or("–".into(), |ratio| words::number(ratio.median)),
             "Median over the queries of the certified lower bound of the distance to the hull (0 inside), in units of the \
              reference's median nearest distance; not given where that is unknown or 0, as where most rows are repeated.";

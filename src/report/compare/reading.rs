@@ -58,9 +58,14 @@ fn on_sphere(space: &SpaceReport, norm: f64) -> String {
             percent(own),
             compared(cone, own)
         ),
-        (Some(one), None) | (None, Some(one)) => {
-            format!(". {} % are outside the cone of the rows", percent(one))
-        }
+        (Some(cone), None) => format!(
+            ". {} % of the queries are outside the cone of the rows",
+            percent(cone)
+        ),
+        (None, Some(own)) => format!(
+            ". {} % of the reference rows left out are outside the cone of the others",
+            percent(own)
+        ),
     };
     format!("{vacuous}{cone}")
 }
@@ -72,17 +77,19 @@ fn finding(space: &SpaceReport) -> String {
     };
     let ball = match (words::asked(space, "ball"), words::left_out(space, "ball")) {
         (Some(ball), Some(own)) => format!(
-            ". Beyond the usual distance to the nearest row: {} % and {} %, {}",
+            ". {} % of the queries and {} % of the reference rows left out are farther from their nearest row than usual: {}",
             percent(ball),
             percent(own),
             compared(ball, own)
         ),
-        (Some(one), None) | (None, Some(one)) => {
-            format!(
-                ". Beyond the usual distance to the nearest row: {} %",
-                percent(one)
-            )
-        }
+        (Some(ball), None) => format!(
+            ". {} % of the queries are farther from their nearest row than usual",
+            percent(ball)
+        ),
+        (None, Some(own)) => format!(
+            ". {} % of the reference rows left out are farther from their nearest row than usual",
+            percent(own)
+        ),
         (None, None) => String::new(),
     };
     let open = match space.rate("hull").map_or(0, |rate| rate.undecided) {
@@ -131,8 +138,7 @@ pub fn question(report: &Report) -> String {
     };
     format!(
         "Inside the hull means: equal to a weighted mean of reference rows, with non-negative weights. Such weights, or a \
-         direction that \
-         separates the query from all rows, prove each answer; of {} answers {open}.",
+         direction that separates the query from all rows, prove each answer; of {} answers {open}.",
         words::grouped(all)
     )
 }
@@ -143,8 +149,7 @@ pub fn pairs(report: &Report) -> Option<String> {
     (!report.pairs.is_empty()).then(|| {
         format!(
             "All spaces saw the same queries: {differ} of {} pairs of spaces differ in which queries are inside (McNemar's exact \
-             test, \
-             corrected by Holm, p < {LEVEL}).",
+             test, corrected by Holm, p < {LEVEL}).",
             report.pairs.len()
         )
     })

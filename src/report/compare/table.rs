@@ -88,7 +88,7 @@ fn rates(spaces: &[SpaceReport]) -> String {
         ]
     };
     let key = "
-outside: of the hull. left out: reference rows, each outside the hull of the others, %.
+outside: of the hull. left out: % of reference rows outside the hull of all other rows.
 rank: affine rank of the reference. Gaussian: Gaussian data of the same N and rank.
 d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
@@ -257,7 +257,7 @@ fn pairs(report: &Report) -> String {
     if count == 0 {
         return String::new();
     }
-    let head = "inside the hull in; both; only there; only first; neither; undecided; p; p, Holm";
+    let head = "space; inside both; only this; only first; neither; undecided; p; p, Holm";
     let row = |pair: &Pair| {
         [
             broken(&pair.b),

@@ -93,7 +93,7 @@ impl FileRows {
     }
 }
 
-/// Read the table.
+/// Reads the table.
 ///
 /// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
 /// about the same queries.
@@ -199,7 +199,7 @@ impl Table<'_> {
                 number.filter(|_| numbers.is_valid(row))
             };
             let all: Option<Vec<u64>> = of_space.iter().map(number).collect();
-            all.ok_or_else(|| wrong(self.path, "query_row holds what is no number of a row"))
+            all.ok_or_else(|| wrong(self.path, "query_row holds a value that is not a row number"))
         };
         let queries = rows(of_first)?;
         for (space, of_space) in &spaces {

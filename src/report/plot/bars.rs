@@ -10,7 +10,7 @@ use plotters::style::BLACK;
 /// The height of a line of text, in points.
 const LINE: f64 = 16.0;
 
-/// Draw the panel into its area.
+/// Draws the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, bars: &Bars) -> Drawn {
     let axis = Axis::linear(&bars.axis);
     let values = bars.bars.iter().flat_map(|bar| {

@@ -160,7 +160,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         Ok(Canvas { area })
     }
 
-    /// Text centred at a position, in both directions.
+    /// A title, centred at a position.
     pub fn title(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.centred(text, Size::Title, x, y)
     }

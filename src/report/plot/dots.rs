@@ -95,7 +95,7 @@ pub fn size(dots: &Dots) -> (f64, f64) {
     DotsLayout::of(dots).size(dots.rows.len())
 }
 
-/// Draw the panel into its area.
+/// Draws the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) -> Drawn {
     let layout = DotsLayout::of(dots);
     let left = area.left + EDGE + layout.labels + BESIDE;

@@ -46,7 +46,7 @@ pub fn size(heat: &Heat) -> (f64, f64) {
     (width + 24.0, HEAD + HIGH * heat.rows.len() as f64 + FOOT)
 }
 
-/// Draw the panel into its area.
+/// Draws the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) -> Drawn {
     let layout = HeatLayout::of(heat);
     let left = area.left + layout.labels + FREE;

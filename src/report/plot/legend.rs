@@ -69,7 +69,7 @@ pub struct Legend {
 }
 
 impl Legend {
-    /// Break entries into rows of at most a width.
+    /// Breaks entries into rows of at most a width.
     pub fn new<'e>(entries: impl Iterator<Item = (&'e str, Sample)>, width: f64) -> Self {
         let mut rows: Vec<Vec<Entry>> = Vec::new();
         let mut used = f64::INFINITY;

@@ -25,7 +25,7 @@ impl Frame {
     }
 }
 
-/// Draw the panel into its area.
+/// Draws the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines) -> Drawn {
     let spots = || lines.spots.iter().flat_map(|spots| &spots.all);
     let curves = || lines.series.iter().flat_map(|series| &series.points);

@@ -63,13 +63,12 @@ impl Format {
 ///
 /// Errors: an unknown extension, a path that cannot be written.
 pub fn check(path: &Path) -> Result<()> {
-    // A name that is a folder's is told first.
+    // The error about a folder comes before the one about the extension.
     Output::create(path)?;
     Format::of(path).map(drop)
 }
 
-/// A sink for the file's extension. The file exists only after
-/// [`FileSink::finish`].
+/// A sink that writes the format of the file's extension. The file appears when its output is committed.
 ///
 /// Errors: as [`check`], and unknown notions.
 pub fn create<'r>(
