@@ -324,7 +324,7 @@ impl<'r> Outputs<'r> {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
             let rows = context.rows.clone();
             let origin = certificates::Origin::of(reference, queries, rows, control)?;
-            let writer = certificates::Writer::create(path, context, origin, reference)?;
+            let writer = certificates::CertificateWriter::create(path, context, origin, reference)?;
             outputs.sinks.push(Box::new(writer));
         }
         Ok(outputs)

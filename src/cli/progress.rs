@@ -98,7 +98,7 @@ impl Bar {
         };
         let (control, stop) = (Arc::clone(control), Arc::clone(&done));
         let thread = std::thread::spawn(move || match lines {
-            true => tell(&control, &stop, Lines::new(advice, USUAL)),
+            true => tell(&control, &stop, ProgressLines::new(advice, USUAL)),
             false => draw(&control, &stop),
         });
         Bar {
@@ -119,7 +119,7 @@ impl Drop for Bar {
 }
 
 /// Prints a line for each finished task, and for each long stage.
-fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
+fn tell(control: &Control, stop: &AtomicBool, mut lines: ProgressLines) {
     while !stop.load(Relaxed) {
         let found = lines.look(control.task(), &control.progress(), Instant::now());
         found.iter().for_each(|line| file::tell(line));
@@ -130,7 +130,7 @@ fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
 }
 
 /// What has been seen and printed so far.
-struct Lines {
+struct ProgressLines {
     /// The task at the last reading, and when it began.
     task: (String, Instant),
     /// The stages of the task so far; the current one is the last that was entered.
@@ -160,9 +160,9 @@ struct Entered {
     total: u64,
 }
 
-impl Lines {
+impl ProgressLines {
     fn new(advice: Advice, patience: Patience) -> Self {
-        Lines {
+        ProgressLines {
             task: (String::new(), Instant::now()),
             stages: Vec::new(),
             at: None,

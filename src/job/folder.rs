@@ -72,7 +72,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
         names.push(name);
     }
     without_others(folder, &names)?;
-    let made = show::Made {
+    let made = show::RunInfo {
         command: command.clone(),
         date: crate::bench::date(),
         inputs: inputs(opened),

@@ -100,7 +100,7 @@ impl RowArgs {
             like: about.columns,
             ..settings.reference_options()
         };
-        let SpaceAndLabels { way, labels: own } = found.beside;
+        let SpaceAndLabels { way, labels: own } = found.space_and_labels;
         if labels.is_some() && own.is_none() {
             return Err(Error::Usage(format!(
                 "{} holds no labels to compare those of the queries with; make it again with hullscope fit --labels",

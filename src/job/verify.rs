@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault};
 use crate::report::RowSettings;
 use crate::report::archive::certified;
-use crate::report::certificates::{Audit, Reader, audit};
+use crate::report::certificates::{Audit, CertificateReader, audit};
 use crate::rows::Rows;
 use crate::space::{Settings, Spec, Views, frames};
 use serde::Serialize;
@@ -55,7 +55,7 @@ pub fn folder(
     let mut checked = Vec::new();
     for (spec, (space, path)) in specs.iter().zip(files) {
         control.set_task(space.clone());
-        let reader = Reader::open(&path)?;
+        let reader = CertificateReader::open(&path)?;
         let view = views.view(spec, control)?;
         let sets = (&*view.reference, &*view.queries);
         let (audit, failures) = audited(reader, &given, sets, tolerance, shown, control)?;
@@ -82,7 +82,7 @@ pub struct Failure {
 ///
 /// Errors: as [`audit()`].
 pub fn audited(
-    reader: Reader,
+    reader: CertificateReader,
     given: &RowSettings,
     (reference, queries): (&dyn Rows, &dyn Rows),
     tolerance: f64,

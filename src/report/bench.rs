@@ -5,12 +5,12 @@
 
 use super::plot::{Axis, Bar, Bars, Figure, Lines, Panel, Series};
 use super::text_table;
-use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
+use crate::study::bench::{EngineReport, Machine, Measurements, Report, Shape, SweepPoint};
 use serde_json::{Value, json};
 
 /// Where and when a bench was run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Context {
+pub struct BenchContext {
     pub command: String,
     pub date: String,
     pub machine: Machine,
@@ -19,7 +19,7 @@ pub struct Context {
 }
 
 /// Everything. Field names are part of the interface.
-pub fn json(context: &Context, report: &Report) -> Value {
+pub fn json(context: &BenchContext, report: &Report) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "command": context.command,
@@ -36,7 +36,7 @@ pub fn json(context: &Context, report: &Report) -> Value {
 }
 
 /// The measurements as a table that fits a screen: one column per engine.
-pub fn table(context: &Context, report: &Report) -> String {
+pub fn table(context: &BenchContext, report: &Report) -> String {
     let Shape {
         rows,
         dim,
@@ -167,7 +167,7 @@ fn digits(value: f64) -> String {
 }
 
 /// Three panels: speed, time against N, time against d.
-pub fn figure(context: &Context, report: &Report) -> Figure {
+pub fn figure(context: &BenchContext, report: &Report) -> Figure {
     let Shape {
         rows,
         dim,
@@ -180,15 +180,17 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
         all.filter(|(_, engine)| Report::comparable(engine))
     };
     let bars = shown().map(|(style, engine)| bar(style, &engine.label, &engine.figures, report));
-    let curve = |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Of| {
-        let all = shown().map(|(style, engine)| series(style, &engine.label, points(engine), of));
-        let all = all.filter(|series| !series.points.is_empty());
-        let (x, y) = (
-            Axis::logarithmic(x),
-            Axis::logarithmic("one nearest scan, seconds"),
-        );
-        Panel::Lines(Lines::new(title, x, y, all.collect()))
-    };
+    let curve =
+        |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Quantity| {
+            let all =
+                shown().map(|(style, engine)| series(style, &engine.label, points(engine), of));
+            let all = all.filter(|series| !series.points.is_empty());
+            let (x, y) = (
+                Axis::logarithmic(x),
+                Axis::logarithmic("one nearest scan, seconds"),
+            );
+            Panel::Lines(Lines::new(title, x, y, all.collect()))
+        };
     Figure {
         title: format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}"),
         note: note(context, report),
@@ -215,9 +217,9 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
 }
 
 /// The quantity on the horizontal axis.
-type Of = fn(&Shape) -> usize;
+type Quantity = fn(&Shape) -> usize;
 
-fn bar(style: usize, label: &str, figures: &Figures, report: &Report) -> Bar {
+fn bar(style: usize, label: &str, figures: &Measurements, report: &Report) -> Bar {
     let (gflop, timing) = (report.shape.gflop(), figures.nearest.timing);
     Bar {
         label: label.into(),
@@ -227,7 +229,7 @@ fn bar(style: usize, label: &str, figures: &Figures, report: &Report) -> Bar {
     }
 }
 
-fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
+fn series(style: usize, label: &str, points: &[SweepPoint], of: Quantity) -> Series {
     let mut sorted: Vec<&SweepPoint> = points.iter().collect();
     sorted.sort_by_key(|point| of(&point.shape));
     let ends = |point: &&SweepPoint| (point.timing.least_seconds, point.timing.most_seconds);
@@ -237,7 +239,7 @@ fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
 }
 
 /// Machine, date, and what is missing.
-fn note(context: &Context, report: &Report) -> String {
+fn note(context: &BenchContext, report: &Report) -> String {
     let machine = &context.machine;
     let mut parts = vec![format!("{}, {} threads", machine.cpu, machine.threads)];
     parts.extend(report.engines.iter().skip(1).filter_map(|engine| {

@@ -14,8 +14,8 @@ mod writer;
 
 pub use audit::{Audit, Problem, audit};
 pub use origin::{Counts, Identity, Origin};
-pub use reader::Reader;
-pub use writer::Writer;
+pub use reader::CertificateReader;
+pub use writer::CertificateWriter;
 
 use crate::error::{Error, Result};
 use arrow_schema::{DataType, Field, Schema};

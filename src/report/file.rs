@@ -80,34 +80,34 @@ impl Output {
     }
 
     /// The error of a format's writer (Parquet, Arrow, zip), as an error in writing this file.
-    pub fn failed(&self, error: impl std::fmt::Display) -> Error {
+    pub fn format_error(&self, error: impl std::fmt::Display) -> Error {
         self.error(std::io::Error::other(error.to_string()))
     }
 
     /// Flushes the writer, then puts the file in its place.
     pub fn close(self, writer: BufWriter<File>) -> Result<()> {
-        self.flushed(writer)?.commit()
+        self.flush(writer)?.commit()
     }
 
     /// Flushes the writer: the file is ready to be committed.
-    pub fn flushed(self, mut writer: BufWriter<File>) -> Result<Self> {
+    pub fn flush(self, mut writer: BufWriter<File>) -> Result<Self> {
         writer.flush().map_err(|error| self.error(error))?;
         Ok(self)
     }
 
     /// Renames the file to its target. Everything must have been flushed.
     pub fn commit(self) -> Result<()> {
-        self.synced()?;
-        self.placed()
+        self.sync()?;
+        self.rename()
     }
 
     /// Waits until the data are on the disk.
-    fn synced(&self) -> Result<()> {
+    fn sync(&self) -> Result<()> {
         let synced = self.temporary.as_file().sync_all();
         synced.map_err(|error| self.error(error))
     }
 
-    fn placed(self) -> Result<()> {
+    fn rename(self) -> Result<()> {
         let Output { target, temporary } = self;
         temporary
             .persist(&target)
@@ -120,11 +120,11 @@ impl Output {
 ///
 /// Errors: as [`Output::commit`]; if a rename fails after others succeeded, the renamed files are named.
 pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
-    outputs.iter().try_for_each(Output::synced)?;
+    outputs.iter().try_for_each(Output::sync)?;
     let mut there: Vec<String> = Vec::new();
     for output in outputs {
         let target = output.target.clone();
-        match output.placed() {
+        match output.rename() {
             Ok(()) => there.push(target.display().to_string()),
             Err(error) if there.is_empty() => return Err(error),
             Err(error) => {

@@ -52,7 +52,7 @@ pub enum SectionPart {
     /// The text of each link, and its address.
     Links(Vec<(String, String)>),
     Table(Table),
-    Figure(Figure),
+    Figure(PageFigure),
     /// Parts below a summary line, folded or open.
     Details {
         summary: String,
@@ -103,7 +103,7 @@ impl SectionPart {
         let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
         let wide = wide?;
         let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
-        Ok(SectionPart::Figure(Figure {
+        Ok(SectionPart::Figure(PageFigure {
             alt,
             caption: caption.into(),
             picture: Picture::Svg { wide, narrow },
@@ -130,7 +130,7 @@ pub struct Table {
 
 /// A picture with its alternative text.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
+pub struct PageFigure {
     pub alt: String,
     pub caption: String,
     pub picture: Picture,
@@ -269,7 +269,7 @@ fn breakable(name: &str) -> Markup {
     }
 }
 
-fn drawn(figure: &Figure) -> Markup {
+fn drawn(figure: &PageFigure) -> Markup {
     let caption = html! {
         @if !figure.caption.is_empty() { figcaption { (figure.caption) } }
     };

@@ -31,12 +31,12 @@ impl Lock {
         let path = folder.join(NAME);
         loop {
             let failed = |error| Error::io("lock", &path, error);
-            let options = File::options()
+            let opened = File::options()
                 .create(true)
                 .truncate(false)
                 .write(true)
                 .open(&path);
-            let mut file = options.map_err(failed)?;
+            let mut file = opened.map_err(failed)?;
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Err(taken(folder, &path)),
                 // The previous run may have removed the file after it was opened here and before it was locked.

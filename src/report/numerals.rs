@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_that_are_not_whole_do_not_read_so() {
+    fn only_whole_shares_read_as_0_or_100_percent() {
         let pairs = [
             (0.0, "0"),
             (1.0, "100"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_as_people_write_them() {
+    fn numbers_have_three_digits_and_counts_have_commas() {
         assert_eq!(number(0.123_45), "0.123");
         assert_eq!(number(1234.5), "1234");
         assert_eq!(number(2e-7), "2.00e-7");

@@ -193,12 +193,12 @@ pub struct Heat {
     /// Labels of the columns, from left to right.
     pub columns: Vec<String>,
     /// For each row, a cell per column.
-    pub cells: Vec<Vec<Option<Cell>>>,
+    pub cells: Vec<Vec<Option<HeatCell>>>,
 }
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cell {
+pub struct HeatCell {
     pub text: String,
     /// From -1 to 1; 0 is white.
     pub strength: f64,
@@ -287,20 +287,20 @@ impl Series {
 
 /// File formats, by the file's extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum PictureFormat {
     Png,
     Svg,
 }
 
-impl Format {
+impl PictureFormat {
     /// The format for a path. Errors ([`Error::Usage`]): another extension.
     pub fn of(path: &Path) -> Result<Self> {
         let ending = path
             .extension()
             .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
         match ending.as_deref() {
-            Some("png") => Ok(Format::Png),
-            Some("svg") => Ok(Format::Svg),
+            Some("png") => Ok(PictureFormat::Png),
+            Some("svg") => Ok(PictureFormat::Svg),
             _ => Err(Error::Usage(format!(
                 "{}: plots are written as .png or .svg; change the name's ending",
                 path.display()
@@ -311,7 +311,7 @@ impl Format {
 
 /// Checks that a plot can be written to a file; nothing is left behind.
 pub fn check(path: &Path) -> Result<()> {
-    Format::of(path)?;
+    PictureFormat::of(path)?;
     Output::create(path).map(drop)
 }
 
@@ -334,7 +334,7 @@ pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
 
 /// Draws a figure into a file.
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
-    let format = Format::of(path)?;
+    let format = PictureFormat::of(path)?;
     file::write_drawn(path, render(figure, format))
 }
 
@@ -346,11 +346,11 @@ pub fn write_both(folder: &Path, name: &str, figure: &Figure) -> Result<()> {
 }
 
 /// The figure as the bytes of a file.
-pub fn render(figure: &Figure, format: Format) -> Result<Vec<u8>, String> {
+pub fn render(figure: &Figure, format: PictureFormat) -> Result<Vec<u8>, String> {
     style::register_font()?;
     match format {
-        Format::Svg => svg(figure, ACROSS).map(String::into_bytes),
-        Format::Png => png(figure),
+        PictureFormat::Svg => svg(figure, ACROSS).map(String::into_bytes),
+        PictureFormat::Png => png(figure),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> R
     for table in tables {
         let (_, reader) = open(table)?;
         for batch in reader {
-            let batch = batch.map_err(|error| file.output.failed(error))?;
+            let batch = batch.map_err(|error| file.output.format_error(error))?;
             let column = |field: &Arc<Field>| -> ArrayRef {
                 let known = batch.column_by_name(field.name()).cloned();
                 known.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))

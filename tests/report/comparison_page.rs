@@ -1,11 +1,11 @@
 //! The page of a comparison, and its findings.
 
 use super::fixtures::{png, report, tags};
-use hullscope::report::compare::{Made, findings, page};
+use hullscope::report::compare::{RunInfo, findings, page};
 use hullscope::study::compare::Report;
 
-fn made() -> Made {
-    Made {
+fn made() -> RunInfo {
+    RunInfo {
         command: "hullscope compare --space 'a|<b>'".into(),
         date: "2026-11-25".into(),
         inputs: vec![("Reference".into(), "train <images>".into())],

@@ -1,7 +1,7 @@
 //! Pages: everything is escaped, closed, and comes from the page itself.
 
 use super::fixtures::{png, tags};
-use hullscope::report::html::{Figure, Page, Picture, Section, SectionPart, Table, render};
+use hullscope::report::html::{Page, PageFigure, Picture, Section, SectionPart, Table, render};
 
 fn page(parts: Vec<SectionPart>) -> String {
     render(&Page {
@@ -19,7 +19,7 @@ fn every_part_is_escaped_and_closed() {
     let odd = || "<script>\"'&".to_string();
     let png = png(4, 2);
     let figure = |picture| {
-        SectionPart::Figure(Figure {
+        SectionPart::Figure(PageFigure {
             alt: odd(),
             caption: odd(),
             picture,

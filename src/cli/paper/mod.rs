@@ -18,7 +18,7 @@ use crate::report::archive;
 use crate::report::file;
 use crate::report::lock::Lock;
 use crate::report::paper::{self as show, Experiment};
-use crate::report::results::{self, Made};
+use crate::report::results::{self, FolderOwner};
 use crate::space::{Spec, spec::SpaceStage};
 use crate::study::paper::fig1;
 use clap::ValueEnum;
@@ -185,8 +185,8 @@ impl Args {
 }
 
 /// What the folder of -o is marked as: it holds experiments of several runs, of any data sets.
-fn made() -> Made {
-    Made {
+fn made() -> FolderOwner {
+    FolderOwner {
         command: "paper".into(),
         inputs: Vec::new(),
         grows: false,
@@ -203,13 +203,13 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     args.run.tell(note);
     let bar = Bar::advising(control, args.run.shown(), QUICKER);
-    let ready = PaperInputs::new(&args, named, control)?;
+    let inputs = PaperInputs::new(&args, named, control)?;
     if let Some(folder) = &args.output {
         results::claim(folder, &self::made())?;
     }
     let mut made: Vec<Experiment> = Vec::new();
     for name in show::NAMES {
-        let found = experiments::experiment(name, &args, &ready, &*engine, control)?;
+        let found = experiments::experiment(name, &args, &inputs, &*engine, control)?;
         let Some(experiment) = found else { continue };
         // Each experiment is written at once, so that it stays if a later one fails.
         if let Some(folder) = &args.output {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 #[test]
 fn a_line_tells_of_each_finished_task_and_of_long_stages() {
-    let mut lines = Lines::new(&[], USUAL);
+    let mut lines = ProgressLines::new(&[], USUAL);
     let start = Instant::now();
     let mut look = |task: &str, stage, seconds| {
         let progress = Progress {
@@ -48,7 +48,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
         &[(WorkStage::Read, "no")],
         &[(WorkStage::Hull, "--no-distance is quicker")],
     ];
-    let mut lines = Lines::new(ADVICE, USUAL);
+    let mut lines = ProgressLines::new(ADVICE, USUAL);
     let start = Instant::now();
     let mut look = |done, total, seconds| {
         let progress = Progress {
@@ -73,7 +73,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
         "{said:?}"
     );
     assert!(look(6, 100, 12).is_empty(), "it was said");
-    let mut quick = Lines::new(&[], USUAL);
+    let mut quick = ProgressLines::new(&[], USUAL);
     let most = Progress {
         done: 90,
         total: 100,
@@ -91,7 +91,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
 /// twice as long, and at the end; its estimate covers all blocks.
 #[test]
 fn a_stage_in_blocks_is_one_stage() {
-    let mut lines = Lines::new(&[JUDGING], USUAL);
+    let mut lines = ProgressLines::new(&[JUDGING], USUAL);
     let start = Instant::now();
     let mut look = |stage, notion: &str, done, seconds| {
         let progress = Progress {
@@ -277,7 +277,7 @@ fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
         left: 0.0,
     };
     let control = Control::default();
-    let lines = Mutex::new((Lines::new(&[JUDGING], impatient), Vec::new()));
+    let lines = Mutex::new((ProgressLines::new(&[JUDGING], impatient), Vec::new()));
     let look = || {
         let mut lines = lines.lock().unwrap();
         let progress = control.progress();

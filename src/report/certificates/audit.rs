@@ -1,6 +1,6 @@
 //! Checks that all certificates of a file hold, and that they are about the given rows.
 
-use super::{Counts, Identity, Origin, Reader};
+use super::{CertificateReader, Counts, Identity, Origin};
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
@@ -119,7 +119,7 @@ impl Audit {
 /// file. Errors: sets of different dimensions, rows that can no longer be read, a file that cannot be decoded, and
 /// interruption; claims that do not hold are in the result.
 pub fn audit(
-    reader: Reader,
+    reader: CertificateReader,
     given: &RowSettings,
     reference: &dyn Rows,
     queries: &dyn Rows,
@@ -190,7 +190,7 @@ fn other_sets(
         ("queries", &origin.queries, queries),
     ] {
         let given = Identity::of(rows, control)?;
-        if !made.is(&given) {
+        if !made.same_rows(&given) {
             problems.push(Problem::OtherSet {
                 role,
                 made: Box::new(made.clone()),

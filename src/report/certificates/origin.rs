@@ -99,7 +99,7 @@ impl Identity {
     }
 
     /// Whether both are the same rows; names are ignored.
-    pub fn is(&self, other: &Identity) -> bool {
+    pub fn same_rows(&self, other: &Identity) -> bool {
         let parts = |of: &Identity| (of.rows, of.dim, of.content.clone());
         parts(self) == parts(other)
     }

@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// An open certificate file; iterates over its claims, in the order of the file.
-pub struct Reader {
+pub struct CertificateReader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
     origin: Result<Origin, Problem>,
@@ -37,8 +37,8 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
-impl Reader {
-    /// Opens a certificate file and checks its columns. Wrong metadata are an error of [`Reader::origin`] only.
+impl CertificateReader {
+    /// Opens a certificate file and checks its columns. Wrong metadata are an error of [`CertificateReader::origin`] only.
     pub fn open(path: &Path) -> Result<Self> {
         let file = crate::rows::open_file(path)?;
         let again = file
@@ -55,7 +55,7 @@ impl Reader {
             let batches = builder.with_batch_size(BATCH).build();
             let batches =
                 batches.map_err(|error| of_file(format!("cannot be decoded: {error}")))?;
-            Ok(Reader {
+            Ok(CertificateReader {
                 path: path.into(),
                 batches,
                 origin,
@@ -263,7 +263,7 @@ fn floats(name: &str, column: &ArrayRef, i: usize) -> Result<Vec<f64>, String> {
     Ok(item.as_primitive::<Float64Type>().values().to_vec())
 }
 
-impl Iterator for Reader {
+impl Iterator for CertificateReader {
     type Item = Result<Claim>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::report::numerals::{distinct, grouped};
-use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, Panel, Series, THEORY};
+use crate::report::plot::{Axis, Figure, Heat, HeatCell, Lines, Panel, Series, THEORY};
 use crate::study::outcomes::{NotionOutcomes, OutcomeKind, Outcomes};
 
 /// The most curves in one panel, as many as there are styles; the second limit is for curves with bands.
@@ -24,11 +24,11 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
         let notion = found.into_iter().find(|notion| notion.notion == column)?;
         Some(match words::strength(notion) {
             // Strength runs from -1 to 1; 0 is chance.
-            Ok(value) => Cell {
+            Ok(value) => HeatCell {
                 text: format!("{value:.2}"),
                 strength: if loss { value } else { 2.0 * value - 1.0 },
             },
-            Err(why) => Cell {
+            Err(why) => HeatCell {
                 text: why.words().into(),
                 strength: 0.0,
             },
@@ -41,7 +41,7 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
         true => "Rank correlation of score and loss".into(),
         false => format!(
             "Which score predicts {}: AUROC",
-            words::told(&outcomes.kind)
+            words::target(&outcomes.kind)
         ),
     };
     (!columns.is_empty()).then(|| Figure {
@@ -127,7 +127,7 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
     let has = |notion: &NotionOutcomes| !notion.deciles.is_empty();
     let rate = Axis {
         range: (!loss).then_some((0.0, 1.0)),
-        ..Axis::linear(words::rate(&outcomes.kind))
+        ..Axis::linear(words::rate_name(&outcomes.kind))
     };
     let axes = [
         Axis::linear("decile of the score, 10: most extrapolated").within(1.0, 10.0),
@@ -149,7 +149,7 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
             true => "Mean loss by decile of each score".into(),
             false => format!(
                 "{} by decile of each score",
-                capital(words::rate(&outcomes.kind).trim_end_matches(", %"))
+                capital(words::rate_name(&outcomes.kind).trim_end_matches(", %"))
             ),
         },
         note: format!(
@@ -200,7 +200,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     (!panels.is_empty()).then(|| Figure {
         title: format!(
             "ROC curves: which score predicts {}",
-            words::told(&outcomes.kind)
+            words::target(&outcomes.kind)
         ),
         note: format!(
             "{}; numbers are the areas under the curves{}",

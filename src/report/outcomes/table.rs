@@ -7,7 +7,7 @@ use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Out
 
 /// The table of all notions, one line per space and notion; then the comparisons of notions within a space.
 pub fn table(outcomes: &Outcomes) -> String {
-    let mut text = words::asked(outcomes) + "\n\n";
+    let mut text = words::introduction(outcomes) + "\n\n";
     text += &match outcomes.kind {
         OutcomeKind::Loss => losses(outcomes),
         _ => errors(outcomes),
@@ -94,7 +94,7 @@ in class: over pairs of one class. AP: average precision. FPR95: % of others fla
 {}adds: does the score add to the nearest distance as a predictor?
 {}",
         text_table::text(table),
-        words::rate(kind),
+        words::rate_name(kind),
         if sets { "" } else { "E-AURC: excess risk over coverage. " },
         match outcomes.notions.iter().any(own) {
             true => "class_own uses the query's label, which a model does not know.\n",

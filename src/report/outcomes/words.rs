@@ -41,7 +41,7 @@ pub fn interval(kind: &OutcomeKind, risk: &Risk) -> String {
 }
 
 /// The name of the rates, with their unit.
-pub fn rate(kind: &OutcomeKind) -> String {
+pub fn rate_name(kind: &OutcomeKind) -> String {
     match kind {
         OutcomeKind::Errors => "error rate, %".into(),
         OutcomeKind::Loss => "mean loss".into(),
@@ -50,7 +50,7 @@ pub fn rate(kind: &OutcomeKind) -> String {
 }
 
 /// What a score is to predict.
-pub fn told(kind: &OutcomeKind) -> String {
+pub fn target(kind: &OutcomeKind) -> String {
     match kind {
         OutcomeKind::Errors => "errors".into(),
         OutcomeKind::Loss => "losses".into(),
@@ -88,7 +88,7 @@ pub fn named(notion: &NotionOutcomes) -> String {
 }
 
 /// The number of queries with a known outcome, and the share of errors or the mean loss.
-pub fn asked(outcomes: &Outcomes) -> String {
+pub fn introduction(outcomes: &Outcomes) -> String {
     let kind = &outcomes.kind;
     let Measured::Value(all) = &outcomes.all else {
         return "No outcome is known of any query.".into();
@@ -181,10 +181,10 @@ pub fn strongest<'o>(outcomes: &'o Outcomes, space: &str) -> Option<(&'o NotionO
 
 fn finding(outcomes: &Outcomes, space: &str) -> String {
     let kind = &outcomes.kind;
-    let told = told(kind);
+    let target = target(kind);
     let notions = of_space(outcomes, space);
     let best = match strongest(outcomes, space) {
-        None => format!("No score can predict {told}."),
+        None => format!("No score can predict {target}."),
         Some((notion, strength)) => {
             let [auroc, rho] = [
                 notion.auroc.map(|found| found.interval95),
@@ -203,11 +203,11 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
             let ends = shown(&ends, |ends| shown(ends, areas));
             match strength <= chance {
                 true => format!(
-                    "No notion's score predicts {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
+                    "No notion's score predicts {target} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
                      {notion}."
                 ),
                 false => format!(
-                    "{notion} predicts {told} best: {name} {area} (95 %: {ends}), {better} than chance."
+                    "{notion} predicts {target} best: {name} {area} (95 %: {ends}), {better} than chance."
                 ),
             }
         }
@@ -223,7 +223,7 @@ fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
     let test = test.map_or(String::new(), |p| {
         format!("; Fisher's exact test: p {}", equals(*p))
     });
-    let (inside, outside, rate) = (side(&hull.inside), side(&hull.outside), rate(kind));
+    let (inside, outside, rate) = (side(&hull.inside), side(&hull.outside), rate_name(kind));
     let mut text = format!(" Inside the hull: {inside}; outside: {outside} ({rate}{test}).");
     if let Measured::Value(adds) = &hull.adds {
         text += &format!(

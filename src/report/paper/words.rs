@@ -10,9 +10,9 @@ use crate::study::theory;
 /// Describes an experiment of the paper, and its set-up in this run.
 pub fn set_up(experiment: &Experiment) -> String {
     let here = match experiment.name.as_str() {
-        "fig1" => drawn(experiment),
-        "fig5" => mapped(experiment),
-        figure => asked(experiment, figure),
+        "fig1" => samples_of_run(experiment),
+        "fig5" => cubes_of_run(experiment),
+        figure => images_of_run(experiment, figure),
     };
     format!("{} Here: {here}.", about(&experiment.name))
 }
@@ -61,7 +61,7 @@ fn seed(experiment: &Experiment) -> String {
 }
 
 /// The set-up of figure 1 in this run.
-fn drawn(experiment: &Experiment) -> String {
+fn samples_of_run(experiment: &Experiment) -> String {
     let mut sizes: Vec<u64> = experiment.findings.points.iter().map(|p| p.n).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -77,7 +77,7 @@ fn drawn(experiment: &Experiment) -> String {
 }
 
 /// The images in this run.
-fn asked(experiment: &Experiment, figure: &str) -> String {
+fn images_of_run(experiment: &Experiment, figure: &str) -> String {
     let sets = curves(&experiment.findings.points, figure).into_iter();
     let each = sets.map(|(data, series)| {
         let first = series.iter().flat_map(|(_, points)| points).next();
@@ -96,7 +96,7 @@ fn asked(experiment: &Experiment, figure: &str) -> String {
 }
 
 /// The cubes in this run.
-fn mapped(experiment: &Experiment) -> String {
+fn cubes_of_run(experiment: &Experiment) -> String {
     let cubes = &experiment.findings.cubes;
     let dims: Vec<String> = cubes.iter().map(|cube| cube.d.to_string()).collect();
     let views = cubes.first().map_or(&[][..], |cube| &cube.views);

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_as_people_write_them() {
+    fn ticks_are_written_short() {
         let pairs = [
             (0.0, "0"),
             (0.001, "0.001"),

@@ -31,10 +31,10 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, bars: &Bars) 
         bottom: area.bottom - 10.0 - LINE * lines as f64,
     };
     canvas.centred(&bars.title, Size::Normal, plot.middle(), area.top + 12.0)?;
-    canvas.upright(&bars.axis, area.left + 10.0, plot.middle_down())?;
+    canvas.rotated(&bars.axis, area.left + 10.0, plot.middle_down())?;
     let height = |value: f64| plot.bottom - scale.place(value) * (plot.bottom - plot.top);
-    lines::upward(canvas, plot, &scale)?;
-    lines::corner(canvas, plot)?;
+    lines::vertical_axis(canvas, plot, &scale)?;
+    lines::axis_lines(canvas, plot)?;
     for (place, (bar, label)) in bars.bars.iter().zip(&labels).enumerate() {
         let middle = plot.left + (place as f64 + 0.5) * slot;
         one(canvas, bar, middle, slot, &axis, &height)?;

@@ -176,7 +176,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 
     /// Text that ends at a position.
-    pub fn before(&self, text: &str, x: f64, y: f64) -> Drawn {
+    pub fn right_aligned(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.text(
             text,
             (x, y),
@@ -190,7 +190,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 
     /// Text rotated by 90 degrees, read from below, centred at a position.
-    pub fn upright(&self, text: &str, x: f64, y: f64) -> Drawn {
+    pub fn rotated(&self, text: &str, x: f64, y: f64) -> Drawn {
         let style = text_style(Size::Normal, HPos::Center, VPos::Center)
             .transform(FontTransform::Rotate270);
         self.text(text, (x, y), style)
@@ -247,7 +247,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 
     /// A white dot with a dark edge, which is visible on a thick line.
-    pub fn pip(&self, at: Place) -> Drawn {
+    pub fn median_marker(&self, at: Place) -> Drawn {
         self.disc(at, 3.4, BLACK)?;
         self.disc(at, 2.2, WHITE)
     }

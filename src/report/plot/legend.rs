@@ -53,7 +53,7 @@ impl Sample {
                 canvas.line(&whole, style.colour, 1.0)?;
                 let core = [(x + 0.25 * LINE, y), (x + 0.75 * LINE, y)];
                 canvas.line(&core, style.colour, 4.0)?;
-                canvas.pip(middle)
+                canvas.median_marker(middle)
             }
             Sample::Tick => canvas.line(&[(middle.0, y - TICK), (middle.0, y + TICK)], BLACK, 1.5),
         }

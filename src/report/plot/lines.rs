@@ -68,16 +68,16 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let title = canvas::fitted(&lines.title, Size::Normal, room);
     canvas.centred(&title, Size::Normal, middle, area.top + 12.0)?;
     legend.draw(canvas, left, area.top + head + 12.0)?;
-    upward(canvas, frame.plot, &frame.y)?;
-    across(
+    vertical_axis(canvas, frame.plot, &frame.y)?;
+    horizontal_axis(
         canvas,
         area.right + 10.0,
         frame.plot,
         &frame.x,
         &lines.x.label,
     )?;
-    corner(canvas, frame.plot)?;
-    canvas.upright(&lines.y.label, area.left + 10.0, frame.plot.middle_down())?;
+    axis_lines(canvas, frame.plot)?;
+    canvas.rotated(&lines.y.label, area.left + 10.0, frame.plot.middle_down())?;
     for series in &lines.series {
         band(canvas, &frame, lines, series)?;
     }
@@ -88,7 +88,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
 }
 
 /// Grid and numbers of the vertical axis.
-pub(super) fn upward<B: DrawingBackend>(
+pub(super) fn vertical_axis<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
     plot: Area,
     scale: &Scale,
@@ -96,19 +96,19 @@ pub(super) fn upward<B: DrawingBackend>(
     for tick in &scale.ticks {
         let y = plot.bottom - scale.place(*tick) * (plot.bottom - plot.top);
         canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
-        canvas.before(&written(*tick), plot.left - 6.0, y)?;
+        canvas.right_aligned(&written(*tick), plot.left - 6.0, y)?;
     }
     Ok(())
 }
 
 /// The lines of both axes.
-pub(super) fn corner<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
+pub(super) fn axis_lines<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
     let [upper_left, _, lower_right, lower_left] = plot.corners();
     canvas.line(&[upper_left, lower_left, lower_right], BLACK, 1.0)
 }
 
 /// The horizontal axis: grid, ticks, numbers up to `right`, and the label below.
-pub(super) fn across<B: DrawingBackend>(
+pub(super) fn horizontal_axis<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
     right: f64,
     plot: Area,
