@@ -149,7 +149,7 @@ impl Proof {
         let mut writer =
             CertificateWriter::create(&proof.path(), &context, origin, reference).unwrap();
         run(&plan, &CpuEngine, reference, queries, &mut writer, &control).unwrap();
-        Box::new(writer).finish().unwrap();
+        Box::new(writer).written().unwrap().commit().unwrap();
         proof
     }
 

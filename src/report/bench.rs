@@ -1,11 +1,11 @@
 //! A bench as a table, as JSON and as a figure.
 //!
 //! An engine whose answers differ from the first one's, or whose work the CPU took over, gets a line that says so, but no
-//! ratio, bar or curve.
+//! ratio, dot or curve.
 
-use super::plot::{Axis, Bar, Bars, Figure, Lines, Panel, Series};
+use super::plot::{Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, Row, Series};
 use super::text_table;
-use crate::study::bench::{EngineReport, Machine, Measurements, Report, Shape, SweepPoint};
+use crate::study::bench::{EngineReport, Machine, Report, Shape, SweepPoint};
 use serde_json::{Value, json};
 
 /// Where and when a bench was run.
@@ -174,12 +174,12 @@ pub fn figure(context: &BenchContext, report: &Report) -> Figure {
         queries,
         k,
     } = report.shape;
-    // The style number is the engine's index, so that an engine looks the same in all panels.
+    // The style number is the engine's index, so that an engine looks the same in both panels of curves.
     let shown = || {
         let all = report.engines.iter().enumerate();
         all.filter(|(_, engine)| Report::comparable(engine))
     };
-    let bars = shown().map(|(style, engine)| bar(style, &engine.label, &engine.figures, report));
+    let engines = shown().map(|(_, engine)| row(engine, report)).collect();
     let curve =
         |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Quantity| {
             let all =
@@ -195,11 +195,7 @@ pub fn figure(context: &BenchContext, report: &Report) -> Figure {
         title: format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}"),
         note: note(context, report),
         panels: vec![
-            Panel::Bars(Bars {
-                title: format!("N = {rows}, d = {dim}"),
-                axis: "nearest scan, GFLOP/s".into(),
-                bars: bars.collect(),
-            }),
+            Panel::Dots(speeds(format!("N = {rows}, d = {dim}"), engines)),
             curve(
                 format!("d = {dim}"),
                 "reference rows N",
@@ -219,13 +215,39 @@ pub fn figure(context: &BenchContext, report: &Report) -> Figure {
 /// The quantity on the horizontal axis.
 type Quantity = fn(&Shape) -> usize;
 
-fn bar(style: usize, label: &str, figures: &Measurements, report: &Report) -> Bar {
-    let (gflop, timing) = (report.shape.gflop(), figures.nearest.timing);
-    Bar {
-        label: label.into(),
-        value: figures.nearest.gflop_per_second,
-        spread: Some((gflop / timing.most_seconds, gflop / timing.least_seconds)),
-        style,
+/// The speed of each engine, from 0.
+fn speeds(title: String, rows: Vec<Row>) -> Dots {
+    let dots = rows.iter().flat_map(|row| row.dots.iter().flatten());
+    let ends = dots.map(|dot| {
+        dot.spread
+            .map_or(dot.value, |(_, most)| most.max(dot.value))
+    });
+    let most = ends.filter(|end| end.is_finite()).fold(0.0, f64::max);
+    let series = DotSeries {
+        label: "median; line: least to most".into(),
+        style: 0,
+    };
+    let x = Axis::linear("nearest scan, GFLOP/s").within(0.0, 1.03 * most);
+    Dots {
+        title,
+        notes: "GFLOP/s".into(),
+        ..Dots::new(x, vec![series], rows)
+    }
+}
+
+/// The speed of an engine, with the slowest and the fastest measurement.
+fn row(engine: &EngineReport, report: &Report) -> Row {
+    let (gflop, nearest) = (report.shape.gflop(), &engine.figures.nearest);
+    let ends = [nearest.timing.most_seconds, nearest.timing.least_seconds];
+    Row {
+        label: engine.label.clone(),
+        note: digits(nearest.gflop_per_second),
+        dots: vec![Some(Dot {
+            value: nearest.gflop_per_second,
+            spread: Some(ends.map(|seconds| gflop / seconds).into()),
+            core: None,
+        })],
+        reference: None,
     }
 }
 
@@ -252,6 +274,6 @@ fn note(context: &BenchContext, report: &Report) -> String {
     }));
     parts.push(context.date.chars().take(10).collect());
     parts.push(format!("hullscope {}", env!("CARGO_PKG_VERSION")));
-    parts.push("medians; whiskers and bands: least to most".into());
+    parts.push("medians; lines and bands: least to most".into());
     parts.join("; ")
 }

@@ -162,14 +162,7 @@ pub fn write_text(target: &str, text: &str) -> Result<()> {
     if is_stream(Path::new(target)) {
         return std::fs::write(target, text).map_err(|error| Error::io("write", target, error));
     }
-    let output = Output::create(Path::new(target))?;
-    let mut writer = output.writer()?;
-    writer
-        .write_all(text.as_bytes())
-        .and_then(|()| writer.flush())
-        .map_err(|error| output.error(error))?;
-    drop(writer);
-    output.commit()
+    write_bytes(Path::new(target), text.as_bytes())
 }
 
 /// Writes all bytes of a file.
@@ -215,16 +208,19 @@ pub fn write_drawn(
 
 /// Prints text to stdout. A closed pipe is no error: its reader has read what it wanted.
 pub fn print(text: &str) -> Result<()> {
+    match write_stdout(text) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes text to stdout at once. Errors: also a closed pipe.
+pub fn write_stdout(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::io("write to", "stdout", error))
-        }
-        _ => Ok(()),
-    }
+    written.map_err(|error| Error::io("write to", "stdout", error))
 }
 
 /// Prints a line to stderr; errors are ignored.

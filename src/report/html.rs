@@ -1,7 +1,7 @@
 //! A self-contained HTML page: text, tables, figures, and a short script that sorts tables. It loads nothing, and without
 //! scripts only the sorting is missing.
 //!
-//! A [`Page`] is plain data, so that every report looks the same: readable on a phone (wide tables scroll, figures shrink),
+//! [`Section`]s are plain data, so that every report looks the same: readable on a phone (wide tables scroll, figures shrink),
 //! printable (folded parts are unfolded), and accessible (headings, captions and alternative texts for screen readers).
 
 use super::plot::{self, canvas::SCALE};
@@ -13,15 +13,6 @@ use serde_json::Value;
 /// The factors by which a figure may shrink on a narrow screen before it scrolls, and grow on a wide one.
 const LEAST: f64 = 0.75;
 const MOST: f64 = 1.3;
-
-/// A page.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    pub title: String,
-    pub sections: Vec<Section>,
-    /// The footer.
-    pub foot: String,
-}
 
 /// A heading, and what is below it.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +75,21 @@ impl SectionPart {
     /// The text of each link, and its address.
     pub fn links(links: &[(&str, &str)]) -> Self {
         SectionPart::Links(owned(links))
+    }
+
+    /// The papers that the reports rest on.
+    pub fn sources() -> Self {
+        SectionPart::links(&[
+            (
+                "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
+                "https://arxiv.org/abs/2110.09485",
+            ),
+            (
+                "Kabluchko and Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices, \
+                 2020",
+                "https://arxiv.org/abs/1704.04968",
+            ),
+        ])
     }
 
     /// Settings as JSON, folded.
@@ -166,34 +172,26 @@ impl Table {
 
 /// A page as HTML, with the program's version and the date at its foot.
 pub fn page(title: impl Into<String>, sections: Vec<Section>, date: &str) -> String {
-    render(&Page {
-        title: title.into(),
-        sections,
-        foot: format!("hullscope {}, {date}", env!("CARGO_PKG_VERSION")),
-    })
-}
-
-/// The page as HTML.
-pub fn render(page: &Page) -> String {
+    let title: String = title.into();
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (page.title) }
+                title { (title) }
                 style { (PreEscaped(include_str!("html.css"))) }
             }
             body {
                 main {
-                    h1 { (page.title) }
-                    @for section in &page.sections {
+                    h1 { (title) }
+                    @for section in &sections {
                         section {
                             h2 { (section.title) }
                             @for part in &section.parts { (shown(part)) }
                         }
                     }
-                    footer { (page.foot) }
+                    footer { "hullscope " (env!("CARGO_PKG_VERSION")) ", " (date) }
                 }
                 script { (PreEscaped(include_str!("html.js"))) }
             }

@@ -183,9 +183,9 @@ impl Context {
     /// Key-value metadata for file formats that have them: every value is plain text or JSON.
     pub fn metadata(&self) -> Vec<(String, String)> {
         let json = |value: serde_json::Value| value.to_string();
-        vec![
-            ("hullscope.version".into(), env!("CARGO_PKG_VERSION").into()),
-            ("hullscope.command".into(), self.command.clone()),
+        let settings = serde_json::json!(self.plan);
+        let mut all = parquet_file::metadata(&self.command, &settings);
+        all.extend([
             (
                 "hullscope.reference".into(),
                 json(serde_json::json!(self.reference)),
@@ -194,12 +194,9 @@ impl Context {
                 "hullscope.queries".into(),
                 json(serde_json::json!(self.queries)),
             ),
-            (
-                "hullscope.settings".into(),
-                json(serde_json::json!(self.plan)),
-            ),
             (ROW_SETTINGS.into(), json(serde_json::json!(self.rows))),
-        ]
+        ]);
+        all
     }
 }
 
@@ -210,9 +207,4 @@ pub const ROW_SETTINGS: &str = "hullscope.rows";
 pub trait FileSink: Sink {
     /// Writes the remaining data; the file appears when the output is committed.
     fn written(self: Box<Self>) -> Result<file::Output>;
-
-    /// Writes the remaining data and commits the file.
-    fn finish(self: Box<Self>) -> Result<()> {
-        self.written()?.commit()
-    }
 }

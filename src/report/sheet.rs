@@ -5,14 +5,14 @@
 //! reduced.
 
 use super::plot::canvas::{self, Canvas, SCALE, Size};
-use super::plot::{register_font, to_png};
+use super::plot::{on_pixels, register_font, to_png};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::rows::{Element, Rows};
 use crate::study::compare::{Classes, Pick, Picks};
-use image::imageops::FilterType;
+use image::imageops::{FilterType, replace};
 use image::{Rgb, RgbImage};
-use plotters::prelude::{BitMapBackend, IntoDrawingArea};
+use plotters::prelude::IntoDrawingArea;
 
 /// The largest side of a picture in pixels; the longer side of every picture is more than half of it.
 const SIDE: u32 = 112;
@@ -423,21 +423,22 @@ impl SheetLayout {
     /// Draws the sheet as PNG.
     fn draw(&self) -> Result<Vec<u8>, String> {
         register_font()?;
-        let (across, down) = canvas::pixels(self.width, self.y);
-        let mut pixels = vec![0; across as usize * down as usize * 3];
-        {
-            let root = BitMapBackend::with_buffer(&mut pixels, (across, down)).into_drawing_area();
+        let mut sheet = on_pixels(self.width, self.y, |backend| {
+            let root = backend.into_drawing_area();
             let canvas = Canvas::new(&root)?;
             for Text { text, size, x, y } in &self.texts {
                 canvas.left(text, *size, *x, *y)?;
             }
-            root.present().map_err(|error| error.to_string())?;
-        }
+            root.present().map_err(|error| error.to_string())
+        })?;
         for (picture, x, y) in &self.pictures {
-            let corner = ((x * SCALE) as u32, (y * SCALE) as u32);
-            paste(&mut pixels, (across, down), picture, corner);
+            let (left, top) = ((x * SCALE) as i64, (y * SCALE) as i64);
+            let (width, height) = picture.dimensions();
+            let edge = RgbImage::from_pixel(width + 2, height + 2, Rgb([170; 3]));
+            replace(&mut sheet, &edge, left - 1, top - 1);
+            replace(&mut sheet, picture, left, top);
         }
-        to_png(&pixels, across, down)
+        to_png(&sheet)
     }
 }
 
@@ -474,30 +475,6 @@ fn lefts(groups: &[Vec<CaptionedPicture>]) -> Vec<f64> {
         }
     }
     lefts
-}
-
-/// A picture with a grey edge around it.
-fn paste(
-    pixels: &mut [u8],
-    (across, down): (u32, u32),
-    picture: &RgbImage,
-    (left, top): (u32, u32),
-) {
-    let (width, height) = picture.dimensions();
-    for y in 0..height + 2 {
-        for x in 0..width + 2 {
-            let inside = (1..=width).contains(&x) && (1..=height).contains(&y);
-            let colour = match inside {
-                true => picture.get_pixel(x - 1, y - 1).0,
-                false => [170; 3],
-            };
-            let (to_x, to_y) = ((left + x).wrapping_sub(1), (top + y).wrapping_sub(1));
-            if to_x < across && to_y < down {
-                let place = 3 * (to_y as usize * across as usize + to_x as usize);
-                pixels[place..place + 3].copy_from_slice(&colour);
-            }
-        }
-    }
 }
 
 /// The unit of the distances on a sheet.

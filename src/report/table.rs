@@ -292,10 +292,4 @@ mod tests {
         let text = notions(&all, 200);
         assert_eq!(line(&text, "cone")[..2], ["cone", "25.0"]);
     }
-
-    #[test]
-    fn four_digits() {
-        let found = [1234.56, 0.012345, 3e-7, 0.0].map(|number| significant(number, DIGITS));
-        assert_eq!(found, ["1235", "0.01235", "3.000e-7", "0"]);
-    }
 }

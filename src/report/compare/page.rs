@@ -65,7 +65,8 @@ pub fn page(
     sections.extend(classes(report));
     sections.extend(pictures(report, sheets));
     sections.extend(warnings(report));
-    sections.extend([how_made(made), sources()]);
+    let sources = Section::new("Sources", vec![SectionPart::sources()]);
+    sections.extend([how_made(made), sources]);
     let count = report.spaces.len();
     let plural = if count == 1 { "" } else { "s" };
     let title =
@@ -420,18 +421,4 @@ fn warnings(report: &Report) -> Option<Section> {
         .map(|(space, text)| format!("{}: {text}", space.space))
         .collect();
     (!all.is_empty()).then(|| Section::new("Warnings", vec![SectionPart::List(all)]))
-}
-
-fn sources() -> Section {
-    let links = SectionPart::links(&[
-        (
-            "Balestriero, Pesenti, LeCun: Learning in High Dimension Always Amounts to Extrapolation",
-            "https://arxiv.org/abs/2110.09485",
-        ),
-        (
-            "Kabluchko, Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices",
-            "https://arxiv.org/abs/1704.04968",
-        ),
-    ]);
-    Section::new("Sources", vec![links])
 }

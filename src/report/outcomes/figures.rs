@@ -145,12 +145,10 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
         Series::curve(&notion.notion, style, points.collect(), band.collect())
     });
     (!panels.is_empty()).then(|| Figure {
-        title: match loss {
-            true => "Mean loss by decile of each score".into(),
-            false => format!(
-                "{} by decile of each score",
-                capital(words::rate_name(&outcomes.kind).trim_end_matches(", %"))
-            ),
+        title: match &outcomes.kind {
+            OutcomeKind::Errors => "Error rate by decile of each score".into(),
+            OutcomeKind::Loss => "Mean loss by decile of each score".into(),
+            OutcomeKind::Sets([_, second]) => format!("Share of {second} by decile of each score"),
         },
         note: format!(
             "{}; bands: 95 %; equal scores share a decile{}",
@@ -209,13 +207,4 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         ),
         panels,
     })
-}
-
-/// The text with its first letter as a capital.
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters
-        .next()
-        .map(|letter| letter.to_uppercase().collect::<String>());
-    first.unwrap_or_default() + letters.as_str()
 }

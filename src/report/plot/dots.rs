@@ -118,7 +118,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
         [dot.value, low, high]
     });
     let marks = dots.rows.iter().filter_map(|row| row.reference);
-    let scale = Scale::of(&dots.x, values.chain(marks), false);
+    let scale = Scale::of(&dots.x, values.chain(marks));
     for place in (0..dots.rows.len()).step_by(2) {
         let y = plot.top + layout.row * place as f64;
         let below = y + layout.row;

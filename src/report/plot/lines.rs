@@ -36,9 +36,9 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
             .copied()
             .chain(spots().filter_map(|spot| spot.interval))
     };
-    let x = Scale::of(&lines.x, points().map(|point| point.0), false);
+    let x = Scale::of(&lines.x, points().map(|point| point.0));
     let ends = bands().flat_map(|band| [band.0, band.1]);
-    let y = Scale::of(&lines.y, points().map(|point| point.1).chain(ends), false);
+    let y = Scale::of(&lines.y, points().map(|point| point.1).chain(ends));
     let ticks: Vec<String> = y.ticks.iter().map(|tick| written(*tick)).collect();
     let left = area.left + 22.0 + canvas::widest(&ticks) + 8.0;
     let named = lines.series.iter();
@@ -88,11 +88,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
 }
 
 /// Grid and numbers of the vertical axis.
-pub(super) fn vertical_axis<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    plot: Area,
-    scale: &Scale,
-) -> Drawn {
+fn vertical_axis<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area, scale: &Scale) -> Drawn {
     for tick in &scale.ticks {
         let y = plot.bottom - scale.place(*tick) * (plot.bottom - plot.top);
         canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
@@ -102,7 +98,7 @@ pub(super) fn vertical_axis<B: DrawingBackend>(
 }
 
 /// The lines of both axes.
-pub(super) fn axis_lines<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
+fn axis_lines<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
     let [upper_left, _, lower_right, lower_left] = plot.corners();
     canvas.line(&[upper_left, lower_left, lower_right], BLACK, 1.0)
 }
