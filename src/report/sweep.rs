@@ -9,8 +9,7 @@ use super::plot::{Axis, Figure, Lines, Panel, Series};
 use super::text_table;
 use crate::error::{Error, Result};
 use crate::rows::law::{Law, Query};
-use crate::study::sweep::Point;
-use crate::study::theory::barany_furedi;
+use crate::study::sweep::{Point, thresholds};
 use serde_json::Value;
 use std::path::Path;
 
@@ -187,7 +186,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         series.extend(curves(&label, style, &of_d, |point| point.n, &dash));
     }
     let marks: Vec<(usize, f64)> = match with_thresholds {
-        true => thresholds(points).collect(),
+        true => thresholds(points),
         false => Vec::new(),
     };
     let legend_of_thresholds = match marks.is_empty() {
@@ -302,24 +301,6 @@ fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) 
         _ => run,
     });
     lines.map(|points| Series::thin(style, points)).collect()
-}
-
-/// Barany and Furedi's thresholds that lie within the range of sizes of their dimension; a single size has none.
-fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
-    let mut ranges: Vec<(usize, usize, usize)> = Vec::new();
-    for point in points {
-        match ranges.iter_mut().find(|(d, ..)| *d == point.d) {
-            Some((_, least, most)) => {
-                (*least, *most) = (point.n.min(*least), point.n.max(*most));
-            }
-            None => ranges.push((point.d, point.n, point.n)),
-        }
-    }
-    ranges.into_iter().filter_map(|(d, least, most)| {
-        let threshold = barany_furedi(d as u64);
-        let within = (least as f64..=most as f64).contains(&threshold);
-        (least < most && within).then_some((d, threshold))
-    })
 }
 
 #[cfg(test)]

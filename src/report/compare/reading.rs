@@ -2,10 +2,7 @@
 
 use super::words;
 use crate::study::compare::{Rate, Report, SpaceReport};
-use crate::study::rate::wilson95;
-
-/// Where both rates are above this, the only finding is that the hull does not tell queries from reference rows.
-const NEARLY_ALL: f64 = 0.99;
+use crate::study::rate::Contrast;
 
 /// Differences are significant where the corrected p-value is below this.
 const LEVEL: f64 = 0.05;
@@ -99,27 +96,15 @@ fn finding(space: &SpaceReport) -> String {
     format!("{hull}{ball}.{open}")
 }
 
-/// Whether queries extrapolate more than reference rows, by Newcombe's 95 % interval for a difference of two proportions
-/// (Statistics in Medicine 17, 1998, method 10), widened by the undecided queries.
-fn compared(queries: &Rate, own: &Rate) -> &'static str {
-    let ends = |rate: &Rate| {
-        let most = rate.outside + rate.undecided;
-        let all = rate.queries.max(1) as f64;
-        let [low, _] = wilson95(rate.outside, rate.queries);
-        let [_, high] = wilson95(most, rate.queries);
-        (rate.outside as f64 / all, low, most as f64 / all, high)
-    };
-    let (least, low, most, high) = ends(queries);
-    let (own_least, own_low, own_most, own_high) = ends(own);
-    if least > NEARLY_ALL && own_least > NEARLY_ALL {
-        return "nearly all of both, so that the hull does not tell queries from reference rows";
-    }
-    let more = least - own_most - (least - low).hypot(own_high - own_most) > 0.0;
-    let less = own_least - most - (own_least - own_low).hypot(high - most) > 0.0;
-    match (more, less) {
-        (true, _) => "more extrapolation than in the reference",
-        (_, true) => "less extrapolation than in the reference",
-        _ => "no more extrapolation than in the reference",
+/// Whether queries extrapolate more than reference rows.
+fn compared(queries: &Rate, left_out: &Rate) -> &'static str {
+    match queries.against(left_out) {
+        Contrast::NearlyAll => {
+            "nearly all of both, so that the hull does not tell queries from reference rows"
+        }
+        Contrast::More => "more extrapolation than in the reference",
+        Contrast::Less => "less extrapolation than in the reference",
+        Contrast::None => "no more extrapolation than in the reference",
     }
 }
 
@@ -153,31 +138,4 @@ pub fn pairs(report: &Report) -> Option<String> {
             report.pairs.len()
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// At equal rates, large samples differ significantly and small ones do not, nor samples with too many undecided queries.
-    #[test]
-    fn only_a_clear_difference_is_one() {
-        let rate = |queries, outside| Rate::new("hull", queries, outside, 0);
-        let said = |a: Rate, b: Rate| compared(&a, &b);
-        let none = "no more extrapolation than in the reference";
-        assert_eq!(said(rate(100, 40), rate(100, 35)), none);
-        assert_eq!(
-            said(rate(10_000, 4000), rate(10_000, 3500)),
-            "more extrapolation than in the reference"
-        );
-        assert_eq!(
-            said(rate(10_000, 3500), rate(10_000, 4000)),
-            "less extrapolation than in the reference"
-        );
-        let mut open = rate(10_000, 3500);
-        open.undecided = 500;
-        assert_eq!(said(open, rate(10_000, 4000)), none);
-        let all = said(rate(1000, 1000), rate(1000, 995));
-        assert!(all.starts_with("nearly all of both"));
-    }
 }

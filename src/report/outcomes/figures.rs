@@ -20,9 +20,9 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
     let loss = outcomes.kind == OutcomeKind::Loss;
     let spaces = words::spaces(outcomes);
     let cell = |space: &str, column: &str| {
-        let found = words::of_space(outcomes, space);
+        let found = outcomes.of_space(space);
         let notion = found.into_iter().find(|notion| notion.notion == column)?;
-        Some(match words::strength(notion) {
+        Some(match notion.strength() {
             // Strength runs from -1 to 1; 0 is chance.
             Ok(value) => HeatCell {
                 text: format!("{value:.2}"),
@@ -69,9 +69,9 @@ fn strongest<'o>(
     has: fn(&NotionOutcomes) -> bool,
     most: usize,
 ) -> Vec<&'o NotionOutcomes> {
-    let all = words::of_space(outcomes, space);
+    let all = outcomes.of_space(space);
     let all: Vec<&NotionOutcomes> = all.into_iter().filter(|notion| has(notion)).collect();
-    let strength = |place: &usize| words::strength(all[*place]).unwrap_or(0.0);
+    let strength = |place: &usize| all[*place].strength().unwrap_or(0.0);
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
     order.truncate(most);
@@ -83,7 +83,7 @@ fn strongest<'o>(
 fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool, most: usize) -> String {
     let spaces = words::spaces(outcomes);
     let mut counts = spaces.iter().map(|space| {
-        let all = words::of_space(outcomes, space);
+        let all = outcomes.of_space(space);
         all.into_iter().filter(|notion| has(notion)).count()
     });
     match counts.any(|count| count > most) {
@@ -184,7 +184,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         [axis(&others), axis(&found)],
         &[chance],
         |style, notion| {
-            let label = match words::strength(notion) {
+            let label = match notion.strength() {
                 Ok(value) => format!("{} {value:.2}", notion.notion),
                 Err(_) => notion.notion.clone(),
             };

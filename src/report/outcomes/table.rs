@@ -82,7 +82,7 @@ fn errors(outcomes: &Outcomes) -> String {
         }));
         table.add_row(row);
     }
-    let own = |notion: &NotionOutcomes| !words::fair(kind, &notion.notion);
+    let own = |notion: &NotionOutcomes| !notion.is_fair(kind);
     let flagged = match kind {
         OutcomeKind::Sets([_, second]) => second,
         _ => "the errors",
@@ -134,7 +134,7 @@ fn pairs(outcomes: &Outcomes) -> String {
     let tested = outcomes.comparisons.iter();
     let tested = tested.filter_map(|pair| Some((pair, pair.found.value()?)));
     let spaces = words::spaces(outcomes).into_iter();
-    let best = spaces.filter_map(|space| Some(words::strongest(outcomes, space)?.0));
+    let best = spaces.filter_map(|space| Some(outcomes.strongest(space)?.0));
     let rows = best.flat_map(|best| {
         let tested = tested.clone().filter(|(pair, _)| pair.space == best.space);
         tested.filter_map(|(pair, found)| {

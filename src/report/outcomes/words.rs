@@ -1,6 +1,5 @@
 //! Numbers of outcomes as text, and the findings in sentences.
 
-use crate::notion::class::OWN;
 use crate::report::numerals::{
     between, distinct, grouped, none_sampled, number, of_queries, percent, probability,
 };
@@ -58,25 +57,9 @@ pub fn target(kind: &OutcomeKind) -> String {
     }
 }
 
-/// How well a notion predicts the outcome: its AUROC, or its rank correlation with losses.
-pub fn strength(notion: &NotionOutcomes) -> Result<f64, Missing> {
-    match (&notion.auroc, &notion.spearman) {
-        (Measured::Value(area), _) => Ok(area.value),
-        (_, Measured::Value(spearman)) => Ok(spearman.rho),
-        (Measured::Missing(Missing::NotOfThisOutcome), Measured::Missing(why)) => Err(*why),
-        (Measured::Missing(why), _) => Err(*why),
-    }
-}
-
 /// The spaces, in order.
 pub fn spaces(outcomes: &Outcomes) -> Vec<&str> {
     distinct(outcomes.notions.iter().map(|notion| notion.space.as_str()))
-}
-
-/// The notions of a space, in order.
-pub fn of_space<'o>(outcomes: &'o Outcomes, space: &str) -> Vec<&'o NotionOutcomes> {
-    let all = outcomes.notions.iter();
-    all.filter(|notion| notion.space == space).collect()
 }
 
 /// A notion's name beside its numbers, with the number of queries if it judged a sample.
@@ -109,15 +92,10 @@ pub fn introduction(outcomes: &Outcomes) -> String {
     text + &of_sample(outcomes, all.queries) + &not_sampled(outcomes)
 }
 
-/// Whether a notion judged at most half of `queries` queries.
-fn is_few(notion: &NotionOutcomes, queries: u64) -> bool {
-    2 * notion.queries <= queries
-}
-
 /// A sentence that names the notions which judged at most half of the queries; empty if there are none.
 fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
     let all = outcomes.notions.iter();
-    let few = all.filter(|notion| is_few(notion, queries) && notion.queries > 0);
+    let few = all.filter(|notion| notion.is_few(queries) && notion.queries > 0);
     let Some(most) = few.clone().map(|notion| notion.queries).max() else {
         return String::new();
     };
@@ -161,29 +139,11 @@ pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether a notion uses only what a model knows. The hull of a query's own class uses the label, and with it part of the
-/// answer to whether the model errs.
-pub fn fair(kind: &OutcomeKind, notion: &str) -> bool {
-    *kind != OutcomeKind::Errors || notion != OWN
-}
-
-/// The notion of a space whose score predicts the outcome best. Notions that judged a sample are not compared with those
-/// that judged all queries: estimates from few queries vary more, so that their maximum is too often the largest.
-pub fn strongest<'o>(outcomes: &'o Outcomes, space: &str) -> Option<(&'o NotionOutcomes, f64)> {
-    let notions = of_space(outcomes, space);
-    let most = notions.iter().map(|notion| notion.queries).max()?;
-    let fair = notions
-        .into_iter()
-        .filter(|notion| fair(&outcomes.kind, &notion.notion) && !is_few(notion, most));
-    let known = fair.filter_map(|notion| Some((notion, strength(notion).ok()?)));
-    known.max_by(|a, b| a.1.total_cmp(&b.1))
-}
-
 fn finding(outcomes: &Outcomes, space: &str) -> String {
     let kind = &outcomes.kind;
     let target = target(kind);
-    let notions = of_space(outcomes, space);
-    let best = match strongest(outcomes, space) {
+    let notions = outcomes.of_space(space);
+    let best = match outcomes.strongest(space) {
         None => format!("No score can predict {target}."),
         Some((notion, strength)) => {
             let [auroc, rho] = [

@@ -2,9 +2,9 @@
 
 use super::{Curves, Experiment, Findings, curves};
 use crate::report::compare::grouped;
-use crate::study::paper::Point;
 use crate::study::paper::fig1::{INNER, KNOTS, SETTINGS};
 use crate::study::paper::images::BESIDE;
+use crate::study::paper::{Point, dimension_of_half};
 use crate::study::theory;
 
 /// Describes an experiment of the paper, and its set-up in this run.
@@ -152,7 +152,7 @@ fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
         format!("{rate:.2} % at d = {} ({})", point.d, point.series)
     };
     let half = |(name, points): &(String, Vec<&Point>)| {
-        Some(format!("{:.1} ({name})", half_left(points)?))
+        Some(format!("{:.1} ({name})", dimension_of_half(points)?))
     };
     let halves: Vec<String> = series.iter().filter_map(half).collect();
     let halves = match (halves.is_empty(), theory::effective_dimension(low.n, 0.5)) {
@@ -189,16 +189,5 @@ fn halves(findings: &Findings) -> Option<String> {
              {manifold} for a manifold of dimension 1.",
             theory::first_n_half(INNER as u64)
         )
-    })
-}
-
-/// The dimension at which a curve first falls to one half, interpolated linearly in log d.
-fn half_left(points: &[&Point]) -> Option<f64> {
-    let mut points = points.to_vec();
-    points.sort_by_key(|point| point.d);
-    points.windows(2).find_map(|pair| {
-        let (above, below) = (pair[0].rate - 0.5, pair[1].rate - 0.5);
-        let (from, to) = ((pair[0].d as f64).ln(), (pair[1].d as f64).ln());
-        (above > 0.0 && below <= 0.0).then(|| (from + (to - from) * above / (above - below)).exp())
     })
 }
