@@ -54,7 +54,7 @@
 //! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; facts about the machine's adapters.
 //! - [`mod@bench`]: times the engines of this machine and checks that their answers agree.
 //! - [`job`]: turns options into a complete plan and runs it, below the command line: options, budgets, default spaces,
-//!   classes, and the folder of a comparison.
+//!   classes, and the folders of results: what they keep for later runs, whose they are, and who writes into them.
 //! - `python`: arrays of a Python program become jobs, and records arrays (feature `python`).
 //! - [`cli`]: command lines become jobs; progress; exit codes. No mathematics.
 //!

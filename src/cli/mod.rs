@@ -24,10 +24,11 @@ mod verify;
 
 use crate::control::Control;
 use crate::error::Error;
+use crate::job::archive;
 use crate::job::guard::{self, resolved};
+use crate::job::lock::Lock;
 use crate::report::file::tell;
-use crate::report::lock::Lock;
-use crate::report::{archive, file, json};
+use crate::report::{file, json};
 use crate::rows::check_repeatable;
 use clap::{Parser, Subcommand};
 use serde_json::Value;

@@ -1,16 +1,16 @@
 //! A comparison as a job. [`Options`] open the two sets, classes and outcomes and choose the spaces, which gives one
 //! validated plan; the run gives [`Done`], whose files in the folder are those of [`super::folder`].
 
+use super::archive::{ComparisonRun, Folder};
 use super::images::{ImageArgs, Opened};
 use super::judging::{Defaults, JudgingArgs};
 use super::networks::NetworkArgs;
 use super::outcomes::{Given, OutcomeArgs, Queries};
+use super::results::{self, FolderOwner};
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::archive::{ComparisonRun, Folder};
 use crate::report::outcomes::FileRows;
-use crate::report::results::{self, FolderOwner};
 use crate::report::{InputInfo, compare as show, outcomes, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::rows::{Memory, Rows, Watch};

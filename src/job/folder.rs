@@ -2,9 +2,10 @@
 
 use super::compare::Done;
 use super::images::Opened;
+use super::{archive, results};
 use crate::error::{Error, Result};
 use crate::report::sheet::sheet;
-use crate::report::{archive, compare as show, file, json, outcomes, plot, queries, results};
+use crate::report::{compare as show, file, json, outcomes, plot, queries};
 use crate::space::Set;
 use crate::study::compare::Report;
 use crate::study::outcomes::OutcomeKind;

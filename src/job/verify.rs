@@ -2,6 +2,7 @@
 //! names, and every certificate is checked against the rows of that space. Only the names of the spaces are taken from
 //! the folder.
 
+use super::archive::certified;
 use super::images::ImageArgs;
 use super::networks::NetworkArgs;
 use super::row_args::RowArgs;
@@ -9,7 +10,6 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault};
 use crate::report::RowSettings;
-use crate::report::archive::certified;
 use crate::report::certificates::{Audit, CertificateReader, audit};
 use crate::rows::Rows;
 use crate::space::{Settings, Spec, Views, frames};

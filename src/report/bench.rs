@@ -231,6 +231,7 @@ fn speeds(title: String, rows: Vec<Row>) -> Dots {
     Dots {
         title,
         notes: "GFLOP/s".into(),
+        above: true,
         ..Dots::new(x, vec![series], rows)
     }
 }

@@ -3,7 +3,6 @@
 //! A [`Context`] is the origin of the numbers (command, inputs, settings); it goes into every file, so that a result can be
 //! traced and repeated. Files appear whole or not at all ([`mod@file`]).
 
-pub mod archive;
 pub mod bench;
 pub mod certificates;
 mod columns;
@@ -15,7 +14,6 @@ pub mod file;
 pub mod html;
 pub mod hull_file;
 pub mod json;
-pub mod lock;
 pub(crate) mod numerals;
 pub mod outcomes;
 pub mod paper;
@@ -24,7 +22,6 @@ mod part;
 pub mod plot;
 pub mod queries;
 pub mod records;
-pub mod results;
 pub mod sheet;
 pub mod sweep;
 pub mod table;

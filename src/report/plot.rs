@@ -115,7 +115,7 @@ pub struct Dots {
     pub reference: Option<String>,
     /// The heading of the rows' notes.
     pub notes: String,
-    /// Whether labels are above their rows instead of beside them, for a narrow page.
+    /// Whether labels are above their rows instead of beside them, which makes the panel narrow.
     pub above: bool,
 }
 

@@ -12,13 +12,13 @@ use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::images::ImageArgs;
+use crate::job::lock::Lock;
 use crate::job::networks::NetworkArgs;
+use crate::job::results::{self, FolderOwner};
 use crate::job::row_args::RowArgs;
-use crate::report::archive;
+use crate::job::{archive, findings};
 use crate::report::file;
-use crate::report::lock::Lock;
 use crate::report::paper::{self as show, Experiment};
-use crate::report::results::{self, FolderOwner};
 use crate::space::{Spec, spec::SpaceStage};
 use crate::study::paper::fig1;
 use clap::ValueEnum;
@@ -213,7 +213,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         let Some(experiment) = found else { continue };
         // Each experiment is written at once, so that it stays if a later one fails.
         if let Some(folder) = &args.output {
-            show::keep(folder, &experiment)?;
+            findings::keep(folder, &experiment)?;
         }
         made.push(experiment);
     }

@@ -5,14 +5,13 @@
 //! computes the others again. A space has both files or counts as absent: the report is written last and holds the hash of
 //! the table.
 
-use super::certificates::{self, CertificateWriter};
-use super::file::{self, Output};
-use super::outcomes;
-use super::records::{self, About};
 use super::results::{self, FolderOwner};
-use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::report::certificates::{self, CertificateWriter};
+use crate::report::file::{self, Output};
+use crate::report::records::{self, About};
+use crate::report::{Context, FileSink, InputInfo, RowSettings, outcomes};
 use crate::rows::{Watch, fingerprint};
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{View, network_files};

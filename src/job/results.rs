@@ -1,8 +1,8 @@
 //! The owner of a folder of results: `results.json` names the command and its inputs, so that another run does not silently
 //! replace them, and file names tell which files of a folder are the program's.
 
-use super::file;
 use crate::error::{Error, Result};
+use crate::report::file;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
