@@ -9,7 +9,7 @@ use arrow_array::{Array, RecordBatch};
 use hullscope::control::Control;
 use hullscope::hull::{Settings as Hull, Solver, Verdict};
 use hullscope::job::archive::{ComparisonRun, Folder};
-use hullscope::report::RowSettings;
+use hullscope::rows::RowSettings;
 use hullscope::rows::images::Shape;
 use hullscope::rows::{Element, Rows};
 use hullscope::scan::{CpuEngine, CpuScan};

@@ -8,8 +8,10 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array}
 use arrow_schema::{Field, Schema};
 use hullscope::control::Control;
 use hullscope::hull::certificate::STRICT;
-use hullscope::report::certificates::{CertificateReader, CertificateWriter, Origin, audit};
-use hullscope::report::{Context, FileSink, InputInfo, RowSettings};
+use hullscope::job::verify::audit;
+use hullscope::report::certificates::{CertificateReader, CertificateWriter, Origin};
+use hullscope::report::{Context, FileSink, InputInfo};
+use hullscope::rows::RowSettings;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;
 use hullscope::study::analyze::{AnalysisPlan, run};

@@ -8,9 +8,8 @@ use crate::job::backend::Chosen;
 use crate::job::inputs::Inputs;
 use crate::job::judging::{self, Defaults, JudgingArgs};
 use crate::job::row_args::{COLUMNS, RowArgs};
-use crate::report::{
-    Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
-};
+use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
+use crate::rows::RowSettings;
 use crate::study::analyze::{self as study, AnalysisPlan, Sets};
 use crate::study::compare::{Classes, RowContext};
 use crate::study::notes::leakage;

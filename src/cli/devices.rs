@@ -23,7 +23,7 @@ pub struct Args {
 #[cfg(feature = "gpu")]
 pub fn run(args: &Args, control: &Control) -> Result<()> {
     use crate::report::devices;
-    let found = devices::survey(control)?;
+    let found = crate::bench::survey(control)?;
     if let Some(target) = &args.json {
         return file::write_text(target, &crate::report::json::pretty(&devices::json(&found)));
     }

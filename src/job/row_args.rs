@@ -2,7 +2,7 @@
 
 use super::memory;
 use crate::error::{Error, Result};
-use crate::report::RowSettings;
+use crate::rows::RowSettings;
 use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList};
 use clap::Args;
 

@@ -4,13 +4,12 @@
 //! `manifest.blake3` (the hash of the manifest), `rows.npy` unless the rows are linked, and one `.npy` for each fitted array.
 //! The hash of a member is checked before its content is used.
 
-use super::RowSettings;
 use super::embeddings::{little_endian, npy_header};
 use super::file::Output;
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Labels;
-use crate::rows::{self, Element, KeptRows, Numbers, Pack, Rows, SetFacts};
+use crate::rows::{self, Element, KeptRows, Numbers, Pack, RowSettings, Rows, SetFacts};
 use crate::space::{Ends, Way};
 use crate::study::analyze::AnalysisPlan;
 use crate::study::reference::Prepared;

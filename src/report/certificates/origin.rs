@@ -3,12 +3,12 @@
 //! The check trusts none of this: it compares it with the inputs and the options of its caller, and a difference is a
 //! [`Problem`].
 
-use super::super::{ROW_SETTINGS, RowSettings};
+use super::super::ROW_SETTINGS;
 use super::Problem;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::Evidence;
-use crate::rows::{Rows, content_hash};
+use crate::rows::{RowSettings, Rows, content_hash};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

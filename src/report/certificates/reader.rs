@@ -4,7 +4,7 @@ use super::{BATCH, OF, Origin, Problem, schema};
 use crate::error::{Error, Place, Result};
 use crate::hull::Evidence;
 use crate::hull::certificate::{Body, Claim, Proof};
-use crate::report::RowSettings;
+use crate::rows::RowSettings;
 use crate::rows::parquet_pages;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
