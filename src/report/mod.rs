@@ -32,6 +32,7 @@ use crate::rows::{Columns, Element, RowSettings, Rows};
 use crate::study::Sink;
 use crate::study::analyze::AnalysisPlan;
 use serde::Serialize;
+use serde_json::json;
 
 /// One input, as it was read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -86,19 +87,14 @@ pub struct Context {
 impl Context {
     /// Key-value metadata for file formats that have them: every value is plain text or JSON.
     pub fn metadata(&self) -> Vec<(String, String)> {
-        let json = |value: serde_json::Value| value.to_string();
-        let settings = serde_json::json!(self.plan);
-        let mut all = parquet_file::metadata(&self.command, &settings);
+        let mut all = parquet_file::metadata(&self.command, &json!(self.plan));
         all.extend([
             (
                 "hullscope.reference".into(),
-                json(serde_json::json!(self.reference)),
+                json!(self.reference).to_string(),
             ),
-            (
-                "hullscope.queries".into(),
-                json(serde_json::json!(self.queries)),
-            ),
-            (ROW_SETTINGS.into(), json(serde_json::json!(self.rows))),
+            ("hullscope.queries".into(), json!(self.queries).to_string()),
+            (ROW_SETTINGS.into(), json!(self.rows).to_string()),
         ]);
         all
     }
