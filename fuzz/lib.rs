@@ -85,7 +85,7 @@ pub fn rows(data: &[u8]) {
 /// A file of certificates.
 pub fn certificates(data: &[u8]) {
     let (_folder, path) = file("parquet", data);
-    if let Ok(reader) = certificates::Reader::open(&path) {
+    if let Ok(reader) = certificates::CertificateReader::open(&path) {
         // A fault ends the reading.
         reader.take_while(Result::is_ok).for_each(drop);
     }

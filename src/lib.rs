@@ -51,10 +51,11 @@
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
 //!   [`study::theory`] has the exactly known probabilities and distances, [`study::compare`] the same queries in
 //!   several spaces, [`study::outcomes`] which notion predicts a model's errors.
-//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; facts about the machine's adapters.
-//! - [`mod@bench`]: times the engines of this machine and checks that their answers agree.
+//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages.
+//! - [`mod@bench`]: times the engines of this machine and checks that their answers agree, and that its adapters compute
+//!   right.
 //! - [`job`]: turns options into a complete plan and runs it, below the command line: options, budgets, default spaces,
-//!   classes, and the folder of a comparison.
+//!   classes, and the folders of results: what they keep for later runs, whose they are, and who writes into them.
 //! - `python`: arrays of a Python program become jobs, and records arrays (feature `python`).
 //! - [`cli`]: command lines become jobs; progress; exit codes. No mathematics.
 //!

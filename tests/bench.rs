@@ -2,7 +2,7 @@
 
 use hullscope::bench::{BenchPlan, Candidate, run};
 use hullscope::control::Control;
-use hullscope::report::bench::{Context, figure, json, table};
+use hullscope::report::bench::{BenchContext, figure, json, table};
 use hullscope::report::plot;
 use hullscope::rows::Rows;
 use hullscope::scan::{Batch, CpuEngine, Engine, Frame, Hits, Scan};
@@ -30,8 +30,8 @@ fn plan() -> BenchPlan {
     }
 }
 
-fn context() -> Context {
-    Context {
+fn context() -> BenchContext {
+    BenchContext {
         command: "test".into(),
         date: "2026-01-02T03:04:05Z".into(),
         machine: Machine {
@@ -149,7 +149,7 @@ fn a_lying_engine_is_not_compared() {
     let value = json(&context(), &report);
     assert_eq!(value["agrees"], Value::Bool(false));
     assert_eq!(value["engines"][1]["scan_speedup"], Value::Null);
-    let drawn = plot::render(&figure(&context(), &report), plot::Format::Svg).unwrap();
+    let drawn = plot::render(&figure(&context(), &report), plot::PictureFormat::Svg).unwrap();
     let drawn = String::from_utf8(drawn).unwrap();
     assert!(drawn.contains("other left out: its answers differ"));
 }
@@ -172,7 +172,7 @@ fn an_engine_that_the_cpu_stands_in_for_is_not_compared() {
     assert!(report.agrees() && idle.fell_back && !report.engines[0].fell_back);
     assert!(idle.scan_speedup.is_none() && idle.by_rows.is_empty());
     assert!(table(&context(), &report).contains("idle: the CPU answered for it"));
-    let drawn = plot::render(&figure(&context(), &report), plot::Format::Svg).unwrap();
+    let drawn = plot::render(&figure(&context(), &report), plot::PictureFormat::Svg).unwrap();
     assert!(String::from_utf8_lossy(&drawn).contains("idle left out"));
 }
 

@@ -8,8 +8,8 @@ use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use hullscope::control::Control;
 use hullscope::hull::{Settings as Hull, Solver, Verdict};
-use hullscope::report::RowSettings;
-use hullscope::report::archive::{Folder, Origin};
+use hullscope::job::archive::{ComparisonRun, Folder};
+use hullscope::rows::RowSettings;
 use hullscope::rows::images::Shape;
 use hullscope::rows::{Element, Rows};
 use hullscope::scan::{CpuEngine, CpuScan};
@@ -489,8 +489,8 @@ fn distances_of_doubled_rows_are_as_measured() {
 
 // ---- reused results ----
 
-fn origin(plan: &ComparisonPlan) -> Origin {
-    Origin {
+fn origin(plan: &ComparisonPlan) -> ComparisonRun {
+    ComparisonRun {
         command: "test".into(),
         inputs: Vec::new(),
         content: String::new(),

@@ -409,7 +409,7 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
     let whole = fs::read(&from).unwrap();
     for length in [0, 10, whole.len() / 2, whole.len() - 1] {
         fs::write(&to, &whole[..length]).unwrap();
-        refused(folder, line, "no .hull file");
+        refused(folder, line, "not a .hull file");
     }
     let archive = zip::ZipArchive::new(fs::File::open(&from).unwrap()).unwrap();
     let names: Vec<String> = archive

@@ -5,6 +5,7 @@ use crate::formats;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StructArray};
 use arrow_schema::Field;
 use hullscope::control::Control;
+use hullscope::job::lock::Lock;
 use hullscope::rows::{OpenOptions, open};
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -438,4 +439,25 @@ fn results_are_kept_under_what_was_read() {
     let (third, notes) = run(&|| ());
     assert_eq!(third, 40);
     assert!(!notes.contains("has changed since"), "{notes}");
+}
+
+#[test]
+fn a_folder_is_one_runs_and_an_empty_one_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("a/b");
+    let lock = Lock::take(&results).unwrap();
+    let error = Lock::take(&results).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("process {}", std::process::id())),
+        "{error}"
+    );
+    drop(lock);
+    assert!(!folder.path().join("a").exists());
+    std::fs::create_dir_all(&results).unwrap();
+    // The lock file that a killed run has left.
+    std::fs::write(results.join(".hullscope-lock"), "1").unwrap();
+    let lock = Lock::take(&results).unwrap();
+    std::fs::write(results.join("kept"), "").unwrap();
+    drop(lock);
+    assert_eq!(std::fs::read_dir(&results).unwrap().count(), 1);
 }

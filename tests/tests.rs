@@ -36,6 +36,8 @@ mod encoders;
 mod errors;
 /// Few dimensions: extreme rows and trees give the answers for all rows.
 mod few_dimensions;
+/// Experiments of the paper that a folder keeps for later runs.
+mod findings;
 /// Every file format: files of other libraries, truncated files, flipped bits, false headers.
 mod formats;
 /// Runs the seeds of the fuzz targets once.

@@ -8,8 +8,10 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array}
 use arrow_schema::{Field, Schema};
 use hullscope::control::Control;
 use hullscope::hull::certificate::STRICT;
-use hullscope::report::certificates::{Origin, Reader, Writer, audit};
-use hullscope::report::{Context, FileSink, InputInfo, RowSettings};
+use hullscope::job::verify::audit;
+use hullscope::report::certificates::{CertificateReader, CertificateWriter, Origin};
+use hullscope::report::{Context, FileSink, InputInfo};
+use hullscope::rows::RowSettings;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;
 use hullscope::study::analyze::{AnalysisPlan, run};
@@ -146,9 +148,10 @@ impl Proof {
         };
         let (reference, queries) = (&proof.reference, &proof.queries);
         let origin = Origin::of(reference, queries, RowSettings::default(), &control).unwrap();
-        let mut writer = Writer::create(&proof.path(), &context, origin, reference).unwrap();
+        let mut writer =
+            CertificateWriter::create(&proof.path(), &context, origin, reference).unwrap();
         run(&plan, &CpuEngine, reference, queries, &mut writer, &control).unwrap();
-        Box::new(writer).finish().unwrap();
+        Box::new(writer).written().unwrap().commit().unwrap();
         proof
     }
 
@@ -163,7 +166,7 @@ impl Proof {
     }
 
     fn judge_file(&self, tolerance: f64) -> (bool, String) {
-        let reader = match Reader::open(&self.path()) {
+        let reader = match CertificateReader::open(&self.path()) {
             Ok(reader) => reader,
             Err(error) => return (false, error.to_string()),
         };
@@ -1019,7 +1022,7 @@ fn corrupt_certificate_files_do_not_panic() {
     let read = |bytes: &[u8]| {
         let path = setting.path("flipped.parquet");
         fs::write(&path, bytes).unwrap();
-        Reader::open(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        CertificateReader::open(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>)
     };
     assert_eq!(read(&good).unwrap().len(), 12);
     let mut refused = 0;

@@ -105,7 +105,7 @@ def test_faults_name_the_row_and_the_column(reference, tmp_path):
     with pytest.raises(FileNotFoundError, match="hullscope fit"):
         hs.ray.score(whole, tmp_path / "none.hull", column="embedding")
     (tmp_path / "rows.npy").write_bytes(b"no archive")
-    with pytest.raises(ValueError, match="is no .hull file"):
+    with pytest.raises(ValueError, match="is not a .hull file"):
         hs.ray.score(whole, tmp_path / "rows.npy", column="embedding")
     with pytest.raises(ValueError, match="manifest.json.*: it was changed"):
         hs.ray.score(whole, changed(reference, tmp_path / "changed.hull"), column="embedding")

@@ -163,7 +163,7 @@ def test_a_reference_is_kept_and_the_command_takes_it(sets, tmp_path):
     head, *lines = (tmp_path / "out.csv").read_text().splitlines()
     assert head.split(",") == again.score(Q).columns and len(lines) == len(Q)
     (tmp_path / "cut.hull").write_bytes((tmp_path / "ref.hull").read_bytes()[:-100])
-    with pytest.raises(ValueError, match="no .hull file"):
+    with pytest.raises(ValueError, match="not a .hull file"):
         hs.Reference.load(tmp_path / "cut.hull")
 
 

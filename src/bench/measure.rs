@@ -9,7 +9,9 @@ use crate::hull::{Settings, Solver, Verdict};
 use crate::notion::metric::{Metric, Near};
 use crate::notion::neighbours::Neighbours;
 use crate::scan::{Batch, Frame, Hits, Scan};
-use crate::study::bench::{AnswerFigures, Figures, ProductFigures, ScanFigures, Shape, Timing};
+use crate::study::bench::{
+    AnswerFigures, Measurements, ProductFigures, ScanFigures, Shape, Timing,
+};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -38,7 +40,7 @@ pub fn all(
     work: &Workload,
     control: &Control,
     watch: &mut dyn FnMut(&str),
-) -> Result<(Figures, Answers)> {
+) -> Result<(Measurements, Answers)> {
     watch("scans");
     let (make_seconds, first, scan) = make(candidate, work, control)?;
     let scan = Counted::new(scan);
@@ -54,7 +56,7 @@ pub fn all(
     watch("neighbours");
     let (neighbours, near) = neighbours(limits, work, &scan, control)?;
     let upload = first - scans.nearest.timing.median_seconds;
-    let figures = Figures {
+    let figures = Measurements {
         make_seconds,
         upload_seconds: Some(upload.max(0.0)),
         read_back_seconds: candidate

@@ -3,9 +3,11 @@
 //! The same seeded rows and queries go through every [`Candidate`]; the answers of the first one are the expected ones.
 //! Each figure is the median of repeats after a warm-up. Verdicts and neighbours (row numbers and f64 distances) are
 //! compared first; an engine with different answers is reported as such, without a ratio and without a curve. Results
-//! are the plain types of [`crate::study::bench`], which [`crate::report`] writes and draws.
+//! are the plain types of [`crate::study::bench`], which [`crate::report`] writes and draws. `survey` checks the adapters.
 
 mod candidates;
+#[cfg(feature = "gpu")]
+mod devices;
 mod machine;
 mod measure;
 mod product;
@@ -14,6 +16,8 @@ mod workload;
 #[cfg(feature = "gpu")]
 pub use candidates::gpus;
 pub use candidates::{Candidate, PrepareProduct, ReadBack};
+#[cfg(feature = "gpu")]
+pub use devices::survey;
 pub use machine::{date, machine};
 
 use crate::control::Control;

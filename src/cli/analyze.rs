@@ -8,9 +8,8 @@ use crate::job::backend::Chosen;
 use crate::job::inputs::Inputs;
 use crate::job::judging::{self, Defaults, JudgingArgs};
 use crate::job::row_args::{COLUMNS, RowArgs};
-use crate::report::{
-    Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
-};
+use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
+use crate::rows::RowSettings;
 use crate::study::analyze::{self as study, AnalysisPlan, Sets};
 use crate::study::compare::{Classes, RowContext};
 use crate::study::notes::leakage;
@@ -115,7 +114,7 @@ impl Args {
     }
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     check_outputs(&args)?;
@@ -324,7 +323,7 @@ impl<'r> Outputs<'r> {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
             let rows = context.rows.clone();
             let origin = certificates::Origin::of(reference, queries, rows, control)?;
-            let writer = certificates::Writer::create(path, context, origin, reference)?;
+            let writer = certificates::CertificateWriter::create(path, context, origin, reference)?;
             outputs.sinks.push(Box::new(writer));
         }
         Ok(outputs)

@@ -5,7 +5,7 @@ use crate::bench::{self, BenchPlan, Candidate};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::memory;
-use crate::report::bench::{self as show, Context};
+use crate::report::bench::{self as show, BenchContext};
 use crate::report::{file, plot};
 use crate::study::bench::{Report, Shape};
 use crate::warnings::Warnings;
@@ -135,7 +135,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     }
     // The engines are not needed any more; devices hold memory, and some take a moment to close.
     drop(engines);
-    let context = Context {
+    let context = BenchContext {
         command: super::command_line(),
         date: bench::date(),
         machine: bench::machine(),
@@ -195,7 +195,7 @@ fn check_outputs(args: &Args) -> Result<()> {
 }
 
 /// Prints the results, and writes the files that were asked for.
-fn write(args: &Args, context: &Context, report: &Report) -> Result<()> {
+fn write(args: &Args, context: &BenchContext, report: &Report) -> Result<()> {
     if !args.quiet {
         for warning in &context.warnings {
             file::tell(&format!("note: {warning}"));

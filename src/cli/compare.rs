@@ -6,9 +6,10 @@ use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::job::backend::Chosen;
 use crate::job::compare::Options;
+use crate::job::results;
 use crate::job::row_args::COLUMNS;
 use crate::job::{folder, judging};
-use crate::report::{file, results};
+use crate::report::file;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,7 +75,7 @@ fn examples() -> String {
     text + "\n" + EXAMPLES + "\n\n" + COLUMNS
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let what = &args.what;

@@ -19,18 +19,18 @@ pub struct Args {
     json: Option<String>,
 }
 
-/// Run the command.
+/// Runs the command.
 #[cfg(feature = "gpu")]
 pub fn run(args: &Args, control: &Control) -> Result<()> {
     use crate::report::devices;
-    let found = devices::survey(control)?;
+    let found = crate::bench::survey(control)?;
     if let Some(target) = &args.json {
         return file::write_text(target, &crate::report::json::pretty(&devices::json(&found)));
     }
     file::print(&devices::table(&found))
 }
 
-/// Run the command.
+/// Runs the command.
 #[cfg(not(feature = "gpu"))]
 pub fn run(args: &Args, _: &Control) -> Result<()> {
     if let Some(target) = &args.json {

@@ -4,11 +4,12 @@ use super::numbers;
 use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::archive;
 use crate::job::images::{ImageArgs, Labelled};
 use crate::job::networks::NetworkArgs;
 use crate::job::row_args::RowArgs;
 use crate::report::embeddings::Embeddings;
-use crate::report::{archive, file, parquet_file};
+use crate::report::{file, parquet_file};
 use crate::rows::said;
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{Frames, Set, Settings, View, Views, frames, joined};
@@ -42,8 +43,8 @@ pub struct Args {
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
     /// Format of the files: .npy (classes in NAME.labels.txt), or .parquet with row numbers, ids, files and labels
-    #[arg(long, value_enum, default_value_t = Format::Npy)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = FileFormat::Npy)]
+    format: FileFormat,
     /// Seed of random spaces
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
@@ -65,21 +66,21 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum FileFormat {
     Npy,
     Parquet,
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.threads)?;
     let specs = Spec::parse_all(&args.spaces)?;
-    let start = Start::of(&args, &specs)?;
-    let names = start.names(&specs);
-    check_outputs(&args, &specs, &start, &names)?;
+    let source = Source::of(&args, &specs)?;
+    let names = source.names(&specs);
+    check_outputs(&args, &specs, &source, &names)?;
     let bar = Bar::start(control, args.progress.unless(args.quiet));
     let frames = frames(&specs)?;
-    let (sets, left) = start.open(&args, frames.as_ref(), control)?;
+    let (sets, left) = source.open(&args, frames.as_ref(), control)?;
     let settings = args.settings(left)?;
     let mut views = Views::new(pair(&sets)?, specs.clone(), settings, control)?;
     let mut said = notes_of(&sets, &args, &mut views);
@@ -91,7 +92,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         said.extend(notes.map(|note| format!("{}: {note}", spec.text)));
         for (set, name) in names.iter().enumerate() {
             let [rows, labels] = paths(&args, &file_name(name, spec, specs.len() > 1));
-            let made = made(&view, set, &sets);
+            let made = embeddings_of(&view, set, &sets);
             written.push(write(&args, spec, &made, &rows, control)?);
             written.extend(write_labels(&args, &made, &labels)?);
         }
@@ -130,30 +131,30 @@ fn pair(sets: &[Labelled]) -> Result<Option<(Set, Set)>> {
 }
 
 /// Where the rows that the spaces transform come from.
-enum Start {
+enum Source {
     /// Every space begins with files of its own (`file:`).
     Files,
     Sample,
     Sets(Vec<String>),
 }
 
-impl Start {
-    fn of(args: &Args, specs: &[Spec]) -> Result<Start> {
+impl Source {
+    fn of(args: &Args, specs: &[Spec]) -> Result<Source> {
         let files = |spec: &&Spec| matches!(spec.stages.first(), Some(SpaceStage::File { .. }));
         let of_files = specs.iter().filter(files).count();
         let wrong = |why: &str| Err(Error::Usage(why.into()));
         if of_files > 0 && (of_files < specs.len() || !args.sets.is_empty()) {
             return wrong(
-                "`file:` names its own two sets; run it without sets and without spaces of other sets",
+                "`file:` names its own two sets: name no sets, and only spaces that begin with `file:`",
             );
         }
         if args.images.labels.is_some() && args.sets.len() != 2 {
             return wrong("--labels and --query-labels are for two sets");
         }
         Ok(match (of_files > 0, args.sets.is_empty()) {
-            (true, _) => Start::Files,
-            (false, true) => Start::Sample,
-            (false, false) => Start::Sets(args.sets.clone()),
+            (true, _) => Source::Files,
+            (false, true) => Source::Sample,
+            (false, false) => Source::Sets(args.sets.clone()),
         })
     }
 
@@ -165,20 +166,20 @@ impl Start {
         control: &Control,
     ) -> Result<(Vec<Labelled>, u64)> {
         match self {
-            Start::Files => Ok((Vec::new(), args.rows.budget())),
-            Start::Sample => args.images.open_sample(&args.rows, control),
-            Start::Sets(sets) => args.images.open_all(&args.rows, sets, frames, control),
+            Source::Files => Ok((Vec::new(), args.rows.budget())),
+            Source::Sample => args.images.open_sample(&args.rows, control),
+            Source::Sets(sets) => args.images.open_all(&args.rows, sets, frames, control),
         }
     }
 
     /// The inputs as they were typed.
     fn inputs(&self, specs: &[Spec]) -> Vec<String> {
         match self {
-            Start::Sets(sets) => sets.clone(),
-            Start::Sample => ["sample-reference", "sample-queries"]
+            Source::Sets(sets) => sets.clone(),
+            Source::Sample => ["sample-reference", "sample-queries"]
                 .map(String::from)
                 .into(),
-            Start::Files => match specs.first().and_then(|spec| spec.stages.first()) {
+            Source::Files => match specs.first().and_then(|spec| spec.stages.first()) {
                 Some(SpaceStage::File { reference, queries }) => {
                     vec![reference.clone(), queries.clone()]
                 }
@@ -241,15 +242,15 @@ fn file_name(set: &str, spec: &Spec, several: bool) -> String {
 /// The files of a set in a space: its rows, and its classes.
 fn paths(args: &Args, name: &str) -> [PathBuf; 2] {
     let ending = match args.format {
-        Format::Npy => "npy",
-        Format::Parquet => "parquet",
+        FileFormat::Npy => "npy",
+        FileFormat::Parquet => "parquet",
     };
     let rows = args.output.join(format!("{name}.{ending}"));
     [rows, args.output.join(format!("{name}.labels.txt"))]
 }
 
 /// Refuses files that cannot be written, or that are inputs, before anything is read.
-fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -> Result<()> {
+fn check_outputs(args: &Args, specs: &[Spec], source: &Source, names: &[String]) -> Result<()> {
     archive::check(&args.output)?;
     let mut outputs: Vec<PathBuf> = Vec::new();
     for spec in specs {
@@ -259,9 +260,9 @@ fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -
     }
     let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
     super::check_apart(&outputs)?;
-    let mut inputs = match start {
-        Start::Sample => Vec::new(),
-        _ => start.inputs(specs),
+    let mut inputs = match source {
+        Source::Sample => Vec::new(),
+        _ => source.inputs(specs),
     };
     inputs.extend(crate::job::guard::of_spaces(specs));
     inputs.extend(args.images.files().map(String::from));
@@ -277,7 +278,7 @@ fn notes_of(sets: &[Labelled], args: &Args, views: &mut Views) -> Vec<String> {
     notes.extend(views.take_warnings());
     for Labelled { set, .. } in sets {
         notes.extend(said(&*set.rows));
-        if set.rows.dropped() > 0 && args.format == Format::Npy {
+        if set.rows.dropped() > 0 && args.format == FileFormat::Npy {
             notes.add(format!(
                 "{}: {} rows were left out, so rows of the output have other numbers than in the input; --format parquet \
                  keeps these",
@@ -290,7 +291,7 @@ fn notes_of(sets: &[Labelled], args: &Args, views: &mut Views) -> Vec<String> {
 }
 
 /// A set in a space. The first set is the reference; the others lie one after another in the queries.
-fn made<'m>(view: &'m View, set: usize, sets: &'m [Labelled]) -> Embeddings<'m> {
+fn embeddings_of<'m>(view: &'m View, set: usize, sets: &'m [Labelled]) -> Embeddings<'m> {
     let len = |set: &Labelled| set.set.rows.len();
     let before: usize = sets.iter().take(set).skip(1).map(len).sum();
     let rows = match set {
@@ -316,8 +317,8 @@ fn write(
 ) -> Result<String> {
     file::create_folder(&args.output)?;
     match args.format {
-        Format::Npy => made.write_npy(path, control)?,
-        Format::Parquet => made.write_parquet(path, metadata(args, spec), control)?,
+        FileFormat::Npy => made.write_npy(path, control)?,
+        FileFormat::Parquet => made.write_parquet(path, metadata(args, spec), control)?,
     }
     let (rows, dim, element) = (made.range.len(), made.rows.dim(), made.element());
     Ok(format!(
@@ -330,7 +331,7 @@ fn write(
 /// Writes the classes of a set beside its rows, if it has any and the format of the rows cannot hold them; the result is
 /// a line about them.
 fn write_labels(args: &Args, made: &Embeddings, path: &Path) -> Result<Option<String>> {
-    let Some(labels) = made.labels.filter(|_| args.format == Format::Npy) else {
+    let Some(labels) = made.labels.filter(|_| args.format == FileFormat::Npy) else {
         return Ok(None);
     };
     made.write_labels(path)?;

@@ -72,7 +72,7 @@ fn network(typed: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Run the command.
+/// Runs the command.
 #[cfg(feature = "onnx")]
 pub fn run(args: &Args) -> Result<()> {
     let network = &network(&args.network)?;
@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Result<()> {
     file::print(&format!("{}\n", table.trim_fmt()))
 }
 
-/// Run the command.
+/// Runs the command.
 #[cfg(not(feature = "onnx"))]
 pub fn run(_: &Args) -> Result<()> {
     Err(Error::Usage(

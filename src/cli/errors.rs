@@ -2,9 +2,9 @@
 
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::lock::Lock;
 use crate::job::outcomes::{OutcomeArgs, Queries, of_queries};
 use crate::report::file;
-use crate::report::lock::Lock;
 use crate::report::outcomes::{self as show, KeptQueries};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use serde_json::json;
@@ -45,7 +45,7 @@ pub struct Args {
     quiet: bool,
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Some(folder) = args.folder.as_deref().filter(|_| !args.help_columns) else {
         return file::print(&show::help());

@@ -57,7 +57,7 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     if !hull_file::is_hull(&args.output) {
@@ -85,12 +85,12 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Read {
         rows: reference,
         columns,
-        beside,
+        space_and_labels,
         warnings,
     } = read(args, control)?;
     let plan = args.judging.plan(!args.no_hull, super::analyze::DEFAULTS);
     let names = (reference.name(), reference.name());
-    let labels = beside.labels.as_ref();
+    let labels = space_and_labels.labels.as_ref();
     let classes = labels.map(|labels| classes_beside(labels, None, 0, names));
     let classes = classes.transpose()?;
     let sets = Sets {
@@ -111,7 +111,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         columns,
         link: link.transpose()?,
     };
-    hull_file::write(&args.output, make, &*reference, &known, &beside)?;
+    hull_file::write(&args.output, make, &*reference, &known, &space_and_labels)?;
     drop(bar);
     args.run.note(notes);
     if !args.run.quiet {
@@ -127,7 +127,7 @@ struct Read {
     rows: Arc<dyn Rows>,
     /// The names of the columns before the space.
     columns: Option<(String, Vec<String>)>,
-    beside: SpaceAndLabels,
+    space_and_labels: SpaceAndLabels,
     /// What was noticed as they were read, and taken to their space.
     warnings: Warnings,
 }
@@ -166,7 +166,7 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
     Ok(Read {
         rows,
         columns,
-        beside: SpaceAndLabels { way, labels },
+        space_and_labels: SpaceAndLabels { way, labels },
         warnings,
     })
 }

@@ -1,4 +1,5 @@
-//! The command line: arguments become plans, and errors become messages and exit codes. No mathematics.
+//! The command line. Each command parses its options, opens its inputs, has the analysis done by `study`, writes the
+//! results through `report`, and turns errors into a message and an exit code.
 //!
 //! Exit codes: 0 done; 1 a certificate file does not hold (`verify`) or engines differ (`bench`); 2 bad input, bad
 //! options, or a file that cannot be read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
@@ -23,10 +24,11 @@ mod verify;
 
 use crate::control::Control;
 use crate::error::Error;
+use crate::job::archive;
 use crate::job::guard::{self, resolved};
+use crate::job::lock::Lock;
 use crate::report::file::tell;
-use crate::report::lock::Lock;
-use crate::report::{archive, file, json};
+use crate::report::{file, json};
 use crate::rows::check_repeatable;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
@@ -129,7 +131,7 @@ fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
     }
 }
 
-/// Run the program.
+/// Runs the program.
 pub fn main() -> ExitCode {
     ExitCode::from(run(std::env::args_os().collect()))
 }

@@ -63,8 +63,8 @@ pub struct Bar {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Options that make a stage faster, printed beside its estimate. Of these lists the first that has the stage is used. `{}`
-/// stands for the name of the notion that is at work.
+/// Options that make a stage faster, printed beside its estimate: the first list with an entry for the stage is
+/// used. `{}` stands for the name of the notion that is at work.
 pub type Advice = &'static [&'static [(WorkStage, &'static str)]];
 
 /// Options that make the search for the queries' nearest rows faster.
@@ -98,7 +98,7 @@ impl Bar {
         };
         let (control, stop) = (Arc::clone(control), Arc::clone(&done));
         let thread = std::thread::spawn(move || match lines {
-            true => tell(&control, &stop, Lines::new(advice, USUAL)),
+            true => tell(&control, &stop, ProgressLines::new(advice, USUAL)),
             false => draw(&control, &stop),
         });
         Bar {
@@ -119,7 +119,7 @@ impl Drop for Bar {
 }
 
 /// Prints a line for each finished task, and for each long stage.
-fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
+fn tell(control: &Control, stop: &AtomicBool, mut lines: ProgressLines) {
     while !stop.load(Relaxed) {
         let found = lines.look(control.task(), &control.progress(), Instant::now());
         found.iter().for_each(|line| file::tell(line));
@@ -129,8 +129,9 @@ fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
     ended.iter().for_each(|line| file::tell(line));
 }
 
-/// The state at the last reading: the task, and when it began.
-struct Lines {
+/// What has been seen and printed so far.
+struct ProgressLines {
+    /// The task at the last reading, and when it began.
     task: (String, Instant),
     /// The stages of the task so far; the current one is the last that was entered.
     stages: Vec<Stage>,
@@ -159,9 +160,9 @@ struct Entered {
     total: u64,
 }
 
-impl Lines {
+impl ProgressLines {
     fn new(advice: Advice, patience: Patience) -> Self {
-        Lines {
+        ProgressLines {
             task: (String::new(), Instant::now()),
             stages: Vec::new(),
             at: None,

@@ -1,4 +1,4 @@
-//! Options of every command that computes: the engine, the number of threads, and what is printed.
+//! Options of the commands that scan: the engine, the number of threads, and what is printed.
 
 use super::numbers;
 use super::progress::Shown;

@@ -46,7 +46,7 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     check_outputs(args)?;

@@ -7,10 +7,10 @@ use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::inputs::Inputs;
 use crate::job::row_args::RowArgs;
-use crate::report::sweep::{self as show, Context};
-use crate::report::{RowSettings, file, plot};
-use crate::rows::Rows;
+use crate::report::sweep::{self as show, SweepContext};
+use crate::report::{file, plot};
 use crate::rows::law::{Law, Query};
+use crate::rows::{RowSettings, Rows};
 use crate::scan::{CpuEngine, Engine};
 use crate::space::{Set, Settings, Spec, Views};
 use crate::study::sweep::{self as study, DataPlan, LawPlan, Order, Point};
@@ -171,7 +171,7 @@ impl Args {
     }
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     if args.help_columns {
         return file::print(&show::help());
@@ -193,7 +193,7 @@ fn laws(
     args: &Args,
     warnings: &mut Warnings,
     control: &Arc<Control>,
-) -> Result<(Context, Vec<Point>)> {
+) -> Result<(SweepContext, Vec<Point>)> {
     let plan = args.plan().without_repeats();
     plan.check()?;
     if args.rows.settings() != RowSettings::default() {
@@ -226,7 +226,7 @@ fn data(
     args: &Args,
     warnings: &mut Warnings,
     control: &Arc<Control>,
-) -> Result<(Context, Vec<Point>)> {
+) -> Result<(SweepContext, Vec<Point>)> {
     let bar = Bar::advising(control, args.run.shown(), QUICKER_DATA);
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let inputs = args.rows.inputs(reference, queries, control)?;
@@ -247,7 +247,7 @@ fn data(
         inputs.reference.name(),
         plan.seed
     );
-    let (reference, queries) = seen(args, &plan, inputs, warnings, control)?;
+    let (reference, queries) = as_judged(args, &plan, inputs, warnings, control)?;
     let points = study::run_data(&plan, &*reference, &*queries, &*engine, control)?;
     warnings.extend(engine.take_warnings());
     drop(bar);
@@ -255,7 +255,7 @@ fn data(
 }
 
 /// Both sets as the sweep uses them: as they are, or as their first principal components.
-fn seen(
+fn as_judged(
     args: &Args,
     plan: &DataPlan,
     inputs: Inputs,
@@ -284,8 +284,8 @@ fn seen(
     Ok((view.reference, view.queries))
 }
 
-fn context(settings: serde_json::Value, about: String) -> Context {
-    Context {
+fn context(settings: serde_json::Value, about: String) -> SweepContext {
+    SweepContext {
         command: super::command_line(),
         settings,
         about,
@@ -315,7 +315,7 @@ fn check_outputs(args: &Args) -> Result<()> {
 }
 
 /// Prints the results, and writes the files that were asked for.
-fn write(args: &Args, context: &Context, points: &[Point]) -> Result<()> {
+fn write(args: &Args, context: &SweepContext, points: &[Point]) -> Result<()> {
     if let Some(path) = &args.output {
         show::write_parquet(path, context, points)?;
     }

@@ -67,7 +67,7 @@ pub struct Args {
     rows: RowArgs,
 }
 
-/// Run the command.
+/// Runs the command.
 ///
 /// Errors: a folder without a comparison, a space or column that the comparison does not have, images that cannot be read.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
@@ -238,6 +238,7 @@ fn draw(
     };
     let pick = |&row: &usize| Pick {
         query: queries[row].unwrap_or(0.0) as u64,
+        // The name of the column, which the caption shows in place of a verdict.
         verdict: args.by.clone(),
         distance_ratio: at(&by, row),
         nearest: at(&nearest, row) as u64,

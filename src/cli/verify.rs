@@ -11,8 +11,8 @@ use crate::hull::certificate::{STRICT, Tally};
 use crate::job::images::ImageArgs;
 use crate::job::networks::NetworkArgs;
 use crate::job::row_args::{COLUMNS, RowArgs};
-use crate::job::verify::{self, Failure};
-use crate::report::certificates::{Audit, Origin, Problem, Reader};
+use crate::job::verify::{self, Audit, Failure};
+use crate::report::certificates::{CertificateReader, Origin, Problem};
 use crate::report::{InputInfo, file, json};
 use crate::rows::sample;
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ struct FileAudit {
     advice: Option<String>,
 }
 
-/// Run the command; the exit code says whether every certificate holds.
+/// Runs the command; the exit code says whether every certificate holds.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     super::threads(args.threads)?;
     let mut inputs = vec![args.certificates.display().to_string()];
@@ -97,7 +97,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     let bar = Bar::start(control, args.progress.unless(args.quiet));
     let found = match args.certificates.is_dir() {
         true => folder(&args, control)?,
-        false => vec![find(&args, control)?],
+        false => vec![audit_file(&args, control)?],
     };
     drop(bar);
     found.iter().try_for_each(|found| show(&args, found))?;
@@ -130,8 +130,8 @@ fn folder(args: &Args, control: &Control) -> Result<Vec<FileAudit>> {
     Ok(found.collect())
 }
 
-fn find(args: &Args, control: &Control) -> Result<FileAudit> {
-    let reader = Reader::open(&args.certificates)?;
+fn audit_file(args: &Args, control: &Control) -> Result<FileAudit> {
+    let reader = CertificateReader::open(&args.certificates)?;
     let given = args.rows.settings();
     let origin = reader.origin().ok().cloned();
     let mut found = FileAudit {

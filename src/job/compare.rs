@@ -1,16 +1,16 @@
 //! A comparison as a job. [`Options`] open the two sets, classes and outcomes and choose the spaces, which gives one
 //! validated plan; the run gives [`Done`], whose files in the folder are those of [`super::folder`].
 
+use super::archive::{ComparisonRun, Folder};
 use super::images::{ImageArgs, Opened};
 use super::judging::{Defaults, JudgingArgs};
 use super::networks::NetworkArgs;
 use super::outcomes::{Given, OutcomeArgs, Queries};
+use super::results::{self, FolderOwner};
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::archive::{Folder, Origin};
 use crate::report::outcomes::FileRows;
-use crate::report::results::{self, Made};
 use crate::report::{InputInfo, compare as show, outcomes, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::rows::{Memory, Rows, Watch};
@@ -152,7 +152,7 @@ impl Options {
         plan: ComparisonPlan,
         subject: &Subject,
         watch: Watch,
-    ) -> Origin {
+    ) -> ComparisonRun {
         let mut content = subject
             .classes
             .as_ref()
@@ -162,7 +162,7 @@ impl Options {
         content += &subject.query_sets.iter().fold(String::new(), |text, set| {
             text + &format!("{} {}\n", set.name, set.first)
         });
-        Origin {
+        ComparisonRun {
             command: command.into(),
             inputs: self.named().collect(),
             content,
@@ -176,7 +176,7 @@ impl Options {
     }
 
     /// The inputs of the results, to mark the folder that holds them.
-    pub fn made(&self, specs: &[Spec]) -> Made {
+    pub fn made(&self, specs: &[Spec]) -> FolderOwner {
         let mut inputs: Vec<String> = [&self.reference, &self.queries]
             .into_iter()
             .flatten()
@@ -193,7 +193,7 @@ impl Options {
         if grows {
             inputs.extend(embeddings);
         }
-        Made {
+        FolderOwner {
             command: "compare".into(),
             inputs,
             grows,
@@ -374,13 +374,13 @@ pub struct Compare {
     pub subject: Subject,
     pub settings: Settings,
     /// What the results depend on, with the plan.
-    pub origin: Origin,
+    pub origin: ComparisonRun,
     /// The sets, with the facts about their files; `None` where every space begins with `file:`.
     pub opened: Option<Opened>,
     /// Files of labels, as typed.
     pub labels: Vec<String>,
     /// The inputs of the results.
-    pub made: Made,
+    pub made: FolderOwner,
     /// Whether results of other inputs are removed from the folder.
     pub replace: bool,
 }
@@ -412,7 +412,7 @@ impl Compare {
                 if replace {
                     results::clear(folder, &made)?;
                 }
-                let mut archive = Folder::new(folder, origin.clone(), control).of(made);
+                let mut archive = Folder::new(folder, origin.clone(), control).marked_as(made);
                 study::run(plan, subject, settings, engine, &mut archive, control)
             }
             None => study::run(plan, subject, settings, engine, &mut Forget, control),
@@ -476,7 +476,7 @@ pub struct Done {
     pub report: Report,
     /// Notes about the sets and the run; those about one space are in its report.
     pub notes: Vec<String>,
-    pub(super) origin: Origin,
+    pub(super) origin: ComparisonRun,
     pub(super) opened: Option<Opened>,
     labels: Vec<String>,
 }

@@ -2,9 +2,10 @@
 
 use super::compare::Done;
 use super::images::Opened;
+use super::{archive, results};
 use crate::error::{Error, Result};
 use crate::report::sheet::sheet;
-use crate::report::{archive, compare as show, file, json, outcomes, plot, queries, results};
+use crate::report::{compare as show, file, json, outcomes, plot, queries};
 use crate::space::Set;
 use crate::study::compare::Report;
 use crate::study::outcomes::OutcomeKind;
@@ -72,7 +73,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
         names.push(name);
     }
     without_others(folder, &names)?;
-    let made = show::Made {
+    let made = show::RunInfo {
         command: command.clone(),
         date: crate::bench::date(),
         inputs: inputs(opened),

@@ -1,4 +1,4 @@
-//! The options that say how sets of images are read; `compare` and `paper` share them.
+//! The options that say how sets of images are read, shared by all commands that take images.
 
 use super::memory;
 use super::row_args::{RowArgs, one_pipe};

@@ -5,9 +5,8 @@ use super::row_args::{RowArgs, one_pipe};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::notion::Classes;
-use crate::report::RowSettings;
 use crate::report::hull_file::{self, SpaceAndLabels};
-use crate::rows::{OpenOptions, Rows, like, open, said, sample};
+use crate::rows::{OpenOptions, RowSettings, Rows, like, open, said, sample};
 use crate::study::analyze::AnalysisPlan;
 use crate::study::reference::Prepared;
 use crate::warnings::Warnings;
@@ -100,7 +99,7 @@ impl RowArgs {
             like: about.columns,
             ..settings.reference_options()
         };
-        let SpaceAndLabels { way, labels: own } = found.beside;
+        let SpaceAndLabels { way, labels: own } = found.space_and_labels;
         if labels.is_some() && own.is_none() {
             return Err(Error::Usage(format!(
                 "{} holds no labels to compare those of the queries with; make it again with hullscope fit --labels",

@@ -3,17 +3,22 @@
 //! decisions.
 //!
 //! The options derive `clap::Args`, so that a name, its help and its default are in one place. The largest job is
-//! [`compare::Compare`]: the same queries through several spaces, with the folder of its results.
+//! [`compare::Compare`]: the same queries through several spaces, with the folder of its results. What a folder keeps for later
+//! runs is in [`archive`] (spaces) and [`findings`] (experiments), whose it is in [`results`], and who writes into it in [`lock`].
 
+pub mod archive;
 pub mod backend;
 pub mod compare;
+pub mod findings;
 pub mod folder;
 pub mod guard;
 pub mod images;
 pub mod inputs;
 pub mod judging;
+pub mod lock;
 pub mod memory;
 pub mod networks;
 pub mod outcomes;
+pub mod results;
 pub mod row_args;
 pub mod verify;

@@ -2,8 +2,7 @@
 
 use super::memory;
 use crate::error::{Error, Result};
-use crate::report::RowSettings;
-use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList};
+use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList, RowSettings};
 use clap::Args;
 
 /// How the columns of a table become rows; for the help of commands that read sets.

@@ -1,17 +1,16 @@
-//! Checks the certificates that a comparison keeps: each space is fitted and applied anew to the sets that the caller
-//! names, and every certificate is checked against the rows of that space. Only the names of the spaces are taken from
-//! the folder.
+//! Checks that all certificates of a file hold, and that they are about the given rows; and so for the files that a
+//! comparison keeps: each space is fitted and applied anew to the sets that the caller names, and only the names of the
+//! spaces are taken from the folder.
 
+use super::archive::certified;
 use super::images::ImageArgs;
 use super::networks::NetworkArgs;
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Claim, Fault};
-use crate::report::RowSettings;
-use crate::report::archive::certified;
-use crate::report::certificates::{Audit, Reader, audit};
-use crate::rows::Rows;
+use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
+use crate::report::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
+use crate::rows::{RowSettings, Rows};
 use crate::space::{Settings, Spec, Views, frames};
 use serde::Serialize;
 use std::path::Path;
@@ -55,7 +54,7 @@ pub fn folder(
     let mut checked = Vec::new();
     for (spec, (space, path)) in specs.iter().zip(files) {
         control.set_task(space.clone());
-        let reader = Reader::open(&path)?;
+        let reader = CertificateReader::open(&path)?;
         let view = views.view(spec, control)?;
         let sets = (&*view.reference, &*view.queries);
         let (audit, failures) = audited(reader, &given, sets, tolerance, shown, control)?;
@@ -82,7 +81,7 @@ pub struct Failure {
 ///
 /// Errors: as [`audit()`].
 pub fn audited(
-    reader: Reader,
+    reader: CertificateReader,
     given: &RowSettings,
     (reference, queries): (&dyn Rows, &dyn Rows),
     tolerance: f64,
@@ -134,4 +133,107 @@ fn views(sets: &Sets<'_>, specs: &[Spec], control: &Control) -> Result<Views> {
     };
     let pair = opened.map(|opened| (opened.reference, opened.queries));
     Views::new(pair, specs.to_vec(), settings, control)
+}
+
+/// The result of checking a file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Audit {
+    pub problems: Vec<Problem>,
+    /// `None` where the certificates are about other rows, so that they were not checked.
+    pub tally: Option<Tally>,
+}
+
+impl Audit {
+    /// Whether every certificate holds, and there is one for every query.
+    pub fn holds(&self) -> bool {
+        self.problems.is_empty() && self.tally.is_some_and(|tally| tally.failed == 0)
+    }
+}
+
+/// Checks a file against the two sets, which were read under the settings `given`.
+///
+/// Each claim that does not hold goes to `failed`. The certificates are not checked where the sets are not those of the
+/// file. Errors: sets of different dimensions, rows that can no longer be read, a file that cannot be decoded, and
+/// interruption; claims that do not hold are in the result.
+pub fn audit(
+    reader: CertificateReader,
+    given: &RowSettings,
+    reference: &dyn Rows,
+    queries: &dyn Rows,
+    tolerance: f64,
+    control: &Control,
+    failed: &mut dyn FnMut(&Claim, Fault),
+) -> Result<Audit> {
+    let origin = match reader.origin_under(given) {
+        Ok(origin) => origin.clone(),
+        Err(problem) => return Ok(Audit::of(vec![problem])),
+    };
+    let problems = other_sets(&origin, reference, queries, control)?;
+    if !problems.is_empty() {
+        return Ok(Audit::of(problems));
+    }
+    let (mut found, mut cone) = (Counts::default(), 0);
+    let claims = reader.inspect(|claim| match claim {
+        Ok(claim) if claim.of == Body::Hull => found.add(claim.evidence()),
+        Ok(_) => cone += 1,
+        Err(_) => {}
+    });
+    let tally = check(claims, reference, queries, tolerance, control, failed)?;
+    let mut audit = Audit {
+        problems: Vec::new(),
+        tally: Some(tally),
+    };
+    let (stated, queries) = (origin.certificates, queries.len() as u64);
+    if stated != found || stated.total() != queries {
+        audit.problems.push(Problem::Count {
+            stated,
+            found,
+            queries,
+        });
+    }
+    if origin.cone != cone {
+        audit.problems.push(Problem::Cone {
+            stated: origin.cone,
+            found: cone,
+        });
+    }
+    if let Some(first) = tally.first_missing {
+        let queries = tally.missing;
+        audit.problems.push(Problem::Missing { queries, first });
+    }
+    Ok(audit)
+}
+
+impl Audit {
+    /// The result for a file whose certificates were not checked.
+    pub fn of(problems: Vec<Problem>) -> Self {
+        Audit {
+            problems,
+            tally: None,
+        }
+    }
+}
+
+/// The sets that are not those of the certificates.
+fn other_sets(
+    origin: &Origin,
+    reference: &dyn Rows,
+    queries: &dyn Rows,
+    control: &Control,
+) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for (role, made, rows) in [
+        ("reference rows", &origin.reference, reference),
+        ("queries", &origin.queries, queries),
+    ] {
+        let given = Identity::of(rows, control)?;
+        if !made.same_rows(&given) {
+            problems.push(Problem::OtherSet {
+                role,
+                made: Box::new(made.clone()),
+                given: Box::new(given),
+            });
+        }
+    }
+    Ok(problems)
 }

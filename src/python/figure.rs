@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::report::compare::dot;
-use crate::report::plot::{Axis, DotSeries, Dots, Figure, Format, Panel, Row, render};
+use crate::report::plot::{Axis, DotSeries, Dots, Figure, Panel, PictureFormat, Row, render};
 use crate::study::summary::Summary;
 
 /// The share of queries outside by each notion, with Wilson's interval, as SVG; `None` without notions.
@@ -40,7 +40,7 @@ pub fn rates(summary: &Summary) -> Result<Option<String>> {
         note: "whiskers: Wilson's 95 %".into(),
         panels: vec![Panel::Dots(dots)],
     };
-    let drawn = render(&figure, Format::Svg).map(String::from_utf8);
+    let drawn = render(&figure, PictureFormat::Svg).map(String::from_utf8);
     match drawn {
         Ok(Ok(svg)) => Ok(Some(svg)),
         Ok(Err(error)) => Err(Error::Usage(format!("the figure is no text: {error}"))),

@@ -8,9 +8,8 @@ use super::waiting::{How, waited};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::notion::registry::Wanted;
-use crate::report::RowSettings;
 use crate::report::hull_file::{self, Make};
-use crate::rows::{self, Rows};
+use crate::rows::{self, RowSettings, Rows};
 use crate::space::{Settings, Way};
 use crate::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
@@ -254,11 +253,11 @@ impl Fitted {
                     columns: rows::like(rows).filter(|_| self.way.is_none()),
                     link: None,
                 };
-                let beside = hull_file::SpaceAndLabels {
+                let space_and_labels = hull_file::SpaceAndLabels {
                     way: self.way.clone(),
                     labels: self.labels.as_ref().map(Coded::labels),
                 };
-                hull_file::write(&path, make, rows, &self.known, &beside)
+                hull_file::write(&path, make, rows, &self.known, &space_and_labels)
             })
         })
     }
@@ -279,10 +278,10 @@ impl Fitted {
         Ok(Fitted {
             shape: (found.rows.len(), found.rows.dim()),
             home: Home::Here(Arc::from(found.rows)),
-            way: found.beside.way,
+            way: found.space_and_labels.way,
             plan: found.about.plan,
             known: found.known,
-            labels: found.beside.labels.map(|labels| {
+            labels: found.space_and_labels.labels.map(|labels| {
                 let rows = 0..labels.classes.len();
                 Coded::of(rows.map(|row| labels.name(row)))
             }),

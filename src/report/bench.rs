@@ -1,16 +1,16 @@
 //! A bench as a table, as JSON and as a figure.
 //!
 //! An engine whose answers differ from the first one's, or whose work the CPU took over, gets a line that says so, but no
-//! ratio, bar or curve.
+//! ratio, dot or curve.
 
-use super::plot::{Axis, Bar, Bars, Figure, Lines, Panel, Series};
+use super::plot::{Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, Row, Series};
 use super::text_table;
-use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
+use crate::study::bench::{EngineReport, Machine, Report, Shape, SweepPoint};
 use serde_json::{Value, json};
 
 /// Where and when a bench was run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Context {
+pub struct BenchContext {
     pub command: String,
     pub date: String,
     pub machine: Machine,
@@ -19,7 +19,7 @@ pub struct Context {
 }
 
 /// Everything. Field names are part of the interface.
-pub fn json(context: &Context, report: &Report) -> Value {
+pub fn json(context: &BenchContext, report: &Report) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "command": context.command,
@@ -36,7 +36,7 @@ pub fn json(context: &Context, report: &Report) -> Value {
 }
 
 /// The measurements as a table that fits a screen: one column per engine.
-pub fn table(context: &Context, report: &Report) -> String {
+pub fn table(context: &BenchContext, report: &Report) -> String {
     let Shape {
         rows,
         dim,
@@ -167,37 +167,35 @@ fn digits(value: f64) -> String {
 }
 
 /// Three panels: speed, time against N, time against d.
-pub fn figure(context: &Context, report: &Report) -> Figure {
+pub fn figure(context: &BenchContext, report: &Report) -> Figure {
     let Shape {
         rows,
         dim,
         queries,
         k,
     } = report.shape;
-    // The style number is the engine's index, so that an engine looks the same in all panels.
+    // The style number is the engine's index, so that an engine looks the same in both panels of curves.
     let shown = || {
         let all = report.engines.iter().enumerate();
         all.filter(|(_, engine)| Report::comparable(engine))
     };
-    let bars = shown().map(|(style, engine)| bar(style, &engine.label, &engine.figures, report));
-    let curve = |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Of| {
-        let all = shown().map(|(style, engine)| series(style, &engine.label, points(engine), of));
-        let all = all.filter(|series| !series.points.is_empty());
-        let (x, y) = (
-            Axis::logarithmic(x),
-            Axis::logarithmic("one nearest scan, seconds"),
-        );
-        Panel::Lines(Lines::new(title, x, y, all.collect()))
-    };
+    let engines = shown().map(|(_, engine)| row(engine, report)).collect();
+    let curve =
+        |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Quantity| {
+            let all =
+                shown().map(|(style, engine)| series(style, &engine.label, points(engine), of));
+            let all = all.filter(|series| !series.points.is_empty());
+            let (x, y) = (
+                Axis::logarithmic(x),
+                Axis::logarithmic("one nearest scan, seconds"),
+            );
+            Panel::Lines(Lines::new(title, x, y, all.collect()))
+        };
     Figure {
         title: format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}"),
         note: note(context, report),
         panels: vec![
-            Panel::Bars(Bars {
-                title: format!("N = {rows}, d = {dim}"),
-                axis: "nearest scan, GFLOP/s".into(),
-                bars: bars.collect(),
-            }),
+            Panel::Dots(speeds(format!("N = {rows}, d = {dim}"), engines)),
             curve(
                 format!("d = {dim}"),
                 "reference rows N",
@@ -215,19 +213,46 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
 }
 
 /// The quantity on the horizontal axis.
-type Of = fn(&Shape) -> usize;
+type Quantity = fn(&Shape) -> usize;
 
-fn bar(style: usize, label: &str, figures: &Figures, report: &Report) -> Bar {
-    let (gflop, timing) = (report.shape.gflop(), figures.nearest.timing);
-    Bar {
-        label: label.into(),
-        value: figures.nearest.gflop_per_second,
-        spread: Some((gflop / timing.most_seconds, gflop / timing.least_seconds)),
-        style,
+/// The speed of each engine, from 0.
+fn speeds(title: String, rows: Vec<Row>) -> Dots {
+    let dots = rows.iter().flat_map(|row| row.dots.iter().flatten());
+    let ends = dots.map(|dot| {
+        dot.spread
+            .map_or(dot.value, |(_, most)| most.max(dot.value))
+    });
+    let most = ends.filter(|end| end.is_finite()).fold(0.0, f64::max);
+    let series = DotSeries {
+        label: "median; line: least to most".into(),
+        style: 0,
+    };
+    let x = Axis::linear("nearest scan, GFLOP/s").within(0.0, 1.03 * most);
+    Dots {
+        title,
+        notes: "GFLOP/s".into(),
+        above: true,
+        ..Dots::new(x, vec![series], rows)
     }
 }
 
-fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
+/// The speed of an engine, with the slowest and the fastest measurement.
+fn row(engine: &EngineReport, report: &Report) -> Row {
+    let (gflop, nearest) = (report.shape.gflop(), &engine.figures.nearest);
+    let ends = [nearest.timing.most_seconds, nearest.timing.least_seconds];
+    Row {
+        label: engine.label.clone(),
+        note: digits(nearest.gflop_per_second),
+        dots: vec![Some(Dot {
+            value: nearest.gflop_per_second,
+            spread: Some(ends.map(|seconds| gflop / seconds).into()),
+            core: None,
+        })],
+        reference: None,
+    }
+}
+
+fn series(style: usize, label: &str, points: &[SweepPoint], of: Quantity) -> Series {
     let mut sorted: Vec<&SweepPoint> = points.iter().collect();
     sorted.sort_by_key(|point| of(&point.shape));
     let ends = |point: &&SweepPoint| (point.timing.least_seconds, point.timing.most_seconds);
@@ -237,7 +262,7 @@ fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
 }
 
 /// Machine, date, and what is missing.
-fn note(context: &Context, report: &Report) -> String {
+fn note(context: &BenchContext, report: &Report) -> String {
     let machine = &context.machine;
     let mut parts = vec![format!("{}, {} threads", machine.cpu, machine.threads)];
     parts.extend(report.engines.iter().skip(1).filter_map(|engine| {
@@ -250,6 +275,6 @@ fn note(context: &Context, report: &Report) -> String {
     }));
     parts.push(context.date.chars().take(10).collect());
     parts.push(format!("hullscope {}", env!("CARGO_PKG_VERSION")));
-    parts.push("medians; whiskers and bands: least to most".into());
+    parts.push("medians; lines and bands: least to most".into());
     parts.join("; ")
 }

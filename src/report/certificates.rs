@@ -5,17 +5,17 @@
 //! undecided), `direction` (list of f64; null unless outside), `margin` (f64; null unless outside), `rows` (list of u64, row
 //! numbers in the reference file) and `weights` (list of f64; both null unless inside). The metadata identify the rows of
 //! the certificates and count the certificates ([`Origin`]). Reading trusts nothing: a row that contradicts itself becomes a
-//! claim that fails, and [`audit()`] compares the metadata with the inputs and the claims.
+//! claim that fails, and [`crate::job::verify::audit`] compares the metadata with the inputs and the claims.
 
-mod audit;
 mod origin;
+mod problem;
 mod reader;
 mod writer;
 
-pub use audit::{Audit, Problem, audit};
 pub use origin::{Counts, Identity, Origin};
-pub use reader::Reader;
-pub use writer::Writer;
+pub use problem::Problem;
+pub use reader::CertificateReader;
+pub use writer::CertificateWriter;
 
 use crate::error::{Error, Result};
 use arrow_schema::{DataType, Field, Schema};

@@ -1,13 +1,8 @@
 //! The machine's adapters with their self-checks, as a table and as JSON.
 
-use crate::control::Control;
-use crate::error::{Error, Result};
-use crate::scan::gpu::adapters::{self, Adapter, Backend, Choice, DRIVER_HINT, Facts};
-use crate::scan::gpu::{GpuEngine, Options};
-use crate::scan::{CpuEngine, Engine};
+use crate::scan::gpu::adapters::{DRIVER_HINT, Facts};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::time::Instant;
 
 /// The result of the checks: every variant that f32 and the matrix unit need, against its CPU twin.
 #[derive(Debug, Serialize)]
@@ -24,52 +19,11 @@ pub struct Check {
 /// All adapters, and the one that `auto` takes.
 #[derive(Debug)]
 pub struct Devices {
-    cpu: String,
-    adapters: Vec<(Facts, Check)>,
-    taken: Option<usize>,
-    why: String,
-}
-
-/// Lists the adapters and checks each. Errors: [`Error::Interrupted`].
-pub fn survey(control: &Control) -> Result<Devices> {
-    let all = adapters::list();
-    let (taken, why) = match adapters::choose(&all, Backend::Auto, None)? {
-        Choice::Cpu { why } => (None, why),
-        Choice::Gpu { adapter, why } => (Some(adapter.facts.index), why),
-    };
-    let adapters = all
-        .iter()
-        .map(|adapter| Ok((adapter.facts.clone(), check(adapter, control)?)))
-        .collect::<Result<_>>()?;
-    Ok(Devices {
-        cpu: CpuEngine.describe(),
-        adapters,
-        taken,
-        why,
-    })
-}
-
-/// The numbers of columns and directions for which the choice of precision is shown.
-const CHOICE: (usize, usize) = (512, 1024);
-
-fn check(adapter: &Adapter, control: &Control) -> Result<Check> {
-    let started = Instant::now();
-    let opened = GpuEngine::open(adapter, Options::default(), control);
-    let seconds = started.elapsed().as_secs_f64();
-    let (precision, notes) = match opened {
-        Ok(engine) => {
-            let notes = engine.take_warnings();
-            (Some(engine.choice(CHOICE.0, CHOICE.1)), notes)
-        }
-        Err(Error::Interrupted) => return Err(Error::Interrupted),
-        Err(error) => (None, vec![error.to_string()]),
-    };
-    Ok(Check {
-        trusted: precision.is_some(),
-        seconds,
-        precision,
-        notes,
-    })
+    pub cpu: String,
+    pub adapters: Vec<(Facts, Check)>,
+    /// The number of the adapter that `auto` takes; `None` for the CPU.
+    pub taken: Option<usize>,
+    pub why: String,
 }
 
 /// The devices as one object; field names are part of the interface.

@@ -70,7 +70,7 @@ impl Embeddings<'_> {
         self.labels?.name(row)
     }
 
-    /// Write a NumPy array of (rows, numbers).
+    /// Writes a NumPy array of (rows, numbers).
     ///
     /// Errors: a file that cannot be written, rows that can no longer be read.
     pub fn write_npy(&self, path: &Path, control: &Control) -> Result<()> {
@@ -105,7 +105,7 @@ impl Embeddings<'_> {
         output.close(writer)
     }
 
-    /// Write a Parquet file; `metadata` says how it was made.
+    /// Writes a Parquet file; `metadata` says how it was made.
     ///
     /// Errors: a file that cannot be written, rows that can no longer be read.
     pub fn write_parquet(

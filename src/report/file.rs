@@ -79,35 +79,35 @@ impl Output {
         Error::io("write", &self.target, source)
     }
 
-    /// An I/O error that a format's writer has wrapped in its own error.
-    pub fn failed(&self, error: impl std::fmt::Display) -> Error {
+    /// The error of a format's writer (Parquet, Arrow, zip), as an error in writing this file.
+    pub fn format_error(&self, error: impl std::fmt::Display) -> Error {
         self.error(std::io::Error::other(error.to_string()))
     }
 
-    /// Flush the writer, then put the file in its place.
+    /// Flushes the writer, then puts the file in its place.
     pub fn close(self, writer: BufWriter<File>) -> Result<()> {
-        self.flushed(writer)?.commit()
+        self.flush(writer)?.commit()
     }
 
     /// Flushes the writer: the file is ready to be committed.
-    pub fn flushed(self, mut writer: BufWriter<File>) -> Result<Self> {
+    pub fn flush(self, mut writer: BufWriter<File>) -> Result<Self> {
         writer.flush().map_err(|error| self.error(error))?;
         Ok(self)
     }
 
     /// Renames the file to its target. Everything must have been flushed.
     pub fn commit(self) -> Result<()> {
-        self.synced()?;
-        self.placed()
+        self.sync()?;
+        self.rename()
     }
 
     /// Waits until the data are on the disk.
-    fn synced(&self) -> Result<()> {
+    fn sync(&self) -> Result<()> {
         let synced = self.temporary.as_file().sync_all();
         synced.map_err(|error| self.error(error))
     }
 
-    fn placed(self) -> Result<()> {
+    fn rename(self) -> Result<()> {
         let Output { target, temporary } = self;
         temporary
             .persist(&target)
@@ -120,11 +120,11 @@ impl Output {
 ///
 /// Errors: as [`Output::commit`]; if a rename fails after others succeeded, the renamed files are named.
 pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
-    outputs.iter().try_for_each(Output::synced)?;
+    outputs.iter().try_for_each(Output::sync)?;
     let mut there: Vec<String> = Vec::new();
     for output in outputs {
         let target = output.target.clone();
-        match output.placed() {
+        match output.rename() {
             Ok(()) => there.push(target.display().to_string()),
             Err(error) if there.is_empty() => return Err(error),
             Err(error) => {
@@ -154,7 +154,7 @@ pub fn check_text(target: &str) -> Result<()> {
     }
 }
 
-/// Write text to a file, or to stdout for `-`.
+/// Writes text to a file, or to stdout for `-`.
 pub fn write_text(target: &str, text: &str) -> Result<()> {
     if target == "-" {
         return print(text);
@@ -162,14 +162,7 @@ pub fn write_text(target: &str, text: &str) -> Result<()> {
     if is_stream(Path::new(target)) {
         return std::fs::write(target, text).map_err(|error| Error::io("write", target, error));
     }
-    let output = Output::create(Path::new(target))?;
-    let mut writer = output.writer()?;
-    writer
-        .write_all(text.as_bytes())
-        .and_then(|()| writer.flush())
-        .map_err(|error| output.error(error))?;
-    drop(writer);
-    output.commit()
+    write_bytes(Path::new(target), text.as_bytes())
 }
 
 /// Writes all bytes of a file.
@@ -215,16 +208,19 @@ pub fn write_drawn(
 
 /// Prints text to stdout. A closed pipe is no error: its reader has read what it wanted.
 pub fn print(text: &str) -> Result<()> {
+    match write_stdout(text) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes text to stdout at once. Errors: also a closed pipe.
+pub fn write_stdout(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::io("write to", "stdout", error))
-        }
-        _ => Ok(()),
-    }
+    written.map_err(|error| Error::io("write to", "stdout", error))
 }
 
 /// Prints a line to stderr; errors are ignored.

@@ -1,7 +1,7 @@
 //! A self-contained HTML page: text, tables, figures, and a short script that sorts tables. It loads nothing, and without
 //! scripts only the sorting is missing.
 //!
-//! A [`Page`] is plain data, so that every report looks the same: readable on a phone (wide tables scroll, figures shrink),
+//! [`Section`]s are plain data, so that every report looks the same: readable on a phone (wide tables scroll, figures shrink),
 //! printable (folded parts are unfolded), and accessible (headings, captions and alternative texts for screen readers).
 
 use super::plot::{self, canvas::SCALE};
@@ -13,15 +13,6 @@ use serde_json::Value;
 /// The factors by which a figure may shrink on a narrow screen before it scrolls, and grow on a wide one.
 const LEAST: f64 = 0.75;
 const MOST: f64 = 1.3;
-
-/// A page.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Page {
-    pub title: String,
-    pub sections: Vec<Section>,
-    /// The footer.
-    pub foot: String,
-}
 
 /// A heading, and what is below it.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +43,7 @@ pub enum SectionPart {
     /// The text of each link, and its address.
     Links(Vec<(String, String)>),
     Table(Table),
-    Figure(Figure),
+    Figure(PageFigure),
     /// Parts below a summary line, folded or open.
     Details {
         summary: String,
@@ -86,6 +77,21 @@ impl SectionPart {
         SectionPart::Links(owned(links))
     }
 
+    /// The papers that the reports rest on.
+    pub fn sources() -> Self {
+        SectionPart::links(&[
+            (
+                "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
+                "https://arxiv.org/abs/2110.09485",
+            ),
+            (
+                "Kabluchko and Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices, \
+                 2020",
+                "https://arxiv.org/abs/1704.04968",
+            ),
+        ])
+    }
+
     /// Settings as JSON, folded.
     pub fn settings(settings: &Value) -> Self {
         SectionPart::folded(
@@ -103,7 +109,7 @@ impl SectionPart {
         let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
         let wide = wide?;
         let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
-        Ok(SectionPart::Figure(Figure {
+        Ok(SectionPart::Figure(PageFigure {
             alt,
             caption: caption.into(),
             picture: Picture::Svg { wide, narrow },
@@ -130,7 +136,7 @@ pub struct Table {
 
 /// A picture with its alternative text.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
+pub struct PageFigure {
     pub alt: String,
     pub caption: String,
     pub picture: Picture,
@@ -166,34 +172,26 @@ impl Table {
 
 /// A page as HTML, with the program's version and the date at its foot.
 pub fn page(title: impl Into<String>, sections: Vec<Section>, date: &str) -> String {
-    render(&Page {
-        title: title.into(),
-        sections,
-        foot: format!("hullscope {}, {date}", env!("CARGO_PKG_VERSION")),
-    })
-}
-
-/// The page as HTML.
-pub fn render(page: &Page) -> String {
+    let title: String = title.into();
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (page.title) }
+                title { (title) }
                 style { (PreEscaped(include_str!("html.css"))) }
             }
             body {
                 main {
-                    h1 { (page.title) }
-                    @for section in &page.sections {
+                    h1 { (title) }
+                    @for section in &sections {
                         section {
                             h2 { (section.title) }
                             @for part in &section.parts { (shown(part)) }
                         }
                     }
-                    footer { (page.foot) }
+                    footer { "hullscope " (env!("CARGO_PKG_VERSION")) ", " (date) }
                 }
                 script { (PreEscaped(include_str!("html.js"))) }
             }
@@ -269,7 +267,7 @@ fn breakable(name: &str) -> Markup {
     }
 }
 
-fn drawn(figure: &Figure) -> Markup {
+fn drawn(figure: &PageFigure) -> Markup {
     let caption = html! {
         @if !figure.caption.is_empty() { figcaption { (figure.caption) } }
     };

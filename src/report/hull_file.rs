@@ -4,13 +4,12 @@
 //! `manifest.blake3` (the hash of the manifest), `rows.npy` unless the rows are linked, and one `.npy` for each fitted array.
 //! The hash of a member is checked before its content is used.
 
-use super::RowSettings;
 use super::embeddings::{little_endian, npy_header};
 use super::file::Output;
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Labels;
-use crate::rows::{self, Element, KeptRows, Numbers, Pack, Rows, SetFacts};
+use crate::rows::{self, Element, KeptRows, Numbers, Pack, RowSettings, Rows, SetFacts};
 use crate::space::{Ends, Way};
 use crate::study::analyze::AnalysisPlan;
 use crate::study::reference::Prepared;
@@ -40,14 +39,14 @@ struct Manifest {
     format: String,
     version: u32,
     tool: String,
-    about: About,
+    about: ReferenceFacts,
     /// The BLAKE3 hash of each other member, in hexadecimal.
     members: BTreeMap<String, String>,
 }
 
 /// The inputs and the plan of a fitted reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct About {
+pub struct ReferenceFacts {
     pub plan: AnalysisPlan,
     pub settings: RowSettings,
     pub set: SetFacts,
@@ -72,10 +71,10 @@ pub struct Link {
 
 /// A fitted reference.
 pub struct Reference {
-    pub about: About,
+    pub about: ReferenceFacts,
     pub rows: Box<dyn Rows>,
     pub known: Prepared,
-    pub beside: SpaceAndLabels,
+    pub space_and_labels: SpaceAndLabels,
 }
 
 /// The space and the labels of a reference.
@@ -108,33 +107,36 @@ pub fn write(
     make: Make,
     rows: &dyn Rows,
     known: &Prepared,
-    beside: &SpaceAndLabels,
+    space_and_labels: &SpaceAndLabels,
 ) -> Result<()> {
-    let about = About {
+    let about = ReferenceFacts {
         plan: make.plan,
         settings: make.settings,
         set: SetFacts::of(rows),
         columns: make.columns,
-        space: beside.way.as_ref().map(|way| way.ends.clone()),
-        classes: beside.labels.as_ref().map(|labels| labels.names.clone()),
+        space: space_and_labels.way.as_ref().map(|way| way.ends.clone()),
+        classes: space_and_labels
+            .labels
+            .as_ref()
+            .map(|labels| labels.names.clone()),
         link: make.link,
     };
     let output = Output::create(target)?;
-    let mut archive = Writer {
+    let mut archive = ArchiveWriter {
         zip: zip::ZipWriter::new(output.writer()?),
         members: BTreeMap::new(),
         output: &output,
     };
     let mut pack = known.pack();
-    if let Some(way) = &beside.way {
+    if let Some(way) = &space_and_labels.way {
         way.pack(&mut pack);
     }
-    if let Some(labels) = &beside.labels {
+    if let Some(labels) = &space_and_labels.labels {
         let classes = labels.classes.iter().map(|&class| u64::from(class));
         pack.put(CLASSES, Numbers::U64(classes.collect()));
     }
     if about.link.is_none() {
-        unnamed(rows, beside)?;
+        refuse_names(rows, space_and_labels)?;
         if (0..rows.len()).any(|row| rows.number(row) != row as u64) {
             let numbers = (0..rows.len()).map(|row| rows.number(row)).collect();
             pack.put(NUMBERS, Numbers::U64(numbers));
@@ -152,7 +154,7 @@ pub fn write(
 const CLASSES: &str = "rows.class";
 
 /// The space and the labels, which are removed from the pack.
-fn beside(about: &About, pack: &mut Pack) -> Result<SpaceAndLabels> {
+fn space_and_labels(about: &ReferenceFacts, pack: &mut Pack) -> Result<SpaceAndLabels> {
     let way = about.space.clone().map(|ends| Way::unpack(ends, pack));
     let way = way.transpose()?;
     if way.as_ref().is_some_and(|way| way.dim() != about.set.dim) {
@@ -172,14 +174,16 @@ fn beside(about: &About, pack: &mut Pack) -> Result<SpaceAndLabels> {
 const NUMBERS: &str = "rows.number";
 
 /// Refuses rows with ids or files, and with labels that are not its classes: the format does not hold these.
-fn unnamed(rows: &dyn Rows, beside: &SpaceAndLabels) -> Result<()> {
+fn refuse_names(rows: &dyn Rows, space_and_labels: &SpaceAndLabels) -> Result<()> {
     let named = |known: &rows::Provenance| {
-        known.has_ids() || known.has_labels() && beside.labels.is_none() || known.has_files()
+        known.has_ids()
+            || known.has_labels() && space_and_labels.labels.is_none()
+            || known.has_files()
     };
     if !rows.provenance().is_some_and(named) {
         return Ok(());
     }
-    let advice = match beside.way.is_some() || beside.labels.is_some() {
+    let advice = match space_and_labels.way.is_some() || space_and_labels.labels.is_some() {
         true => "name a set without them",
         false => "with --link they are read from their own files",
     };
@@ -190,20 +194,20 @@ fn unnamed(rows: &dyn Rows, beside: &SpaceAndLabels) -> Result<()> {
 }
 
 /// An archive that is being written.
-struct Writer<'o> {
+struct ArchiveWriter<'o> {
     zip: zip::ZipWriter<BufWriter<File>>,
     members: BTreeMap<String, String>,
     output: &'o Output,
 }
 
-impl Writer<'_> {
+impl ArchiveWriter<'_> {
     fn start(&mut self, name: &str) -> Result<()> {
         let options = SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Stored)
             .large_file(true)
             .with_alignment(64);
         let started = self.zip.start_file(name, options);
-        started.map_err(|error| self.output.failed(error))
+        started.map_err(|error| self.output.format_error(error))
     }
 
     fn write(&mut self, bytes: &[u8], hash: &mut blake3::Hasher) -> Result<()> {
@@ -265,7 +269,7 @@ impl Writer<'_> {
     }
 
     /// Writes the manifest and its hash, which come last.
-    fn finish(mut self, about: About) -> Result<BufWriter<File>> {
+    fn finish(mut self, about: ReferenceFacts) -> Result<BufWriter<File>> {
         let manifest = Manifest {
             format: FORMAT.into(),
             version: VERSION,
@@ -281,15 +285,15 @@ impl Writer<'_> {
         self.start("manifest.blake3")?;
         self.write(hash.as_bytes(), &mut blake3::Hasher::new())?;
         let finished = self.zip.finish();
-        finished.map_err(|error| self.output.failed(error))
+        finished.map_err(|error| self.output.format_error(error))
     }
 }
 
 /// Checks that a file is a whole archive of this format and version, without reading its arrays.
 ///
-/// Errors: as [`open`], but for arrays that were changed.
+/// Errors: as [`open`], except that changed arrays are not noticed.
 pub fn check(path: &Path) -> Result<()> {
-    Reader::open(path)?.manifest().map(drop)
+    ArchiveReader::open(path)?.manifest().map(drop)
 }
 
 /// Opens a reference; of linked rows at most `memory` bytes stay in memory.
@@ -297,7 +301,7 @@ pub fn check(path: &Path) -> Result<()> {
 /// Errors: a file of another format or version, an incomplete or changed file; linked rows that are not those that the
 /// reference was fitted on.
 pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
-    let mut archive = Reader::open(path)?;
+    let mut archive = ArchiveReader::open(path)?;
     let manifest = archive.manifest()?;
     let about = manifest.about;
     let mut pack = Pack::new(path.display().to_string());
@@ -329,20 +333,20 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
         }
         (None, None) => return Err(archive.fault("rows.npy", "it is missing", AGAIN)),
     };
-    let beside = beside(&about, &mut pack)?;
+    let space_and_labels = space_and_labels(&about, &mut pack)?;
     let known = Prepared::unpack(pack, &*rows)?;
     Ok(Reference {
         about,
         rows,
         known,
-        beside,
+        space_and_labels,
     })
 }
 
 /// The rows of a link, whose fingerprint must be unchanged.
 fn linked(
     path: &Path,
-    about: &About,
+    about: &ReferenceFacts,
     link: &Link,
     memory: u64,
     control: &Control,
@@ -445,25 +449,25 @@ impl Member {
 }
 
 /// An archive that is being read.
-struct Reader {
+struct ArchiveReader {
     zip: ZipArchive<File>,
     name: String,
     size: u64,
 }
 
-impl Reader {
+impl ArchiveReader {
     fn open(path: &Path) -> Result<Self> {
         let file = crate::rows::open_file(path)?;
         let size = file.metadata();
         let size = size.map_err(|error| Error::io("read", path, error))?.len();
         let name = path.display().to_string();
         let zip = ZipArchive::new(file).map_err(|error| {
-            let what = format!("it is no .hull file, or not all of one: {error}");
+            let what = format!("it is not a .hull file, or it is incomplete: {error}");
             let advice = "name a file that `hullscope fit` wrote; `hullscope analyze` reads rows themselves, and `hullscope fit \
                           ROWS -o ref.hull` makes such a file";
             Error::input(&name, Place::Whole, what, advice)
         })?;
-        Ok(Reader { zip, name, size })
+        Ok(ArchiveReader { zip, name, size })
     }
 
     fn fault(&self, member: &str, what: impl Into<String>, advice: &str) -> Error {
@@ -513,7 +517,11 @@ impl Reader {
                 head.tool,
                 env!("CARGO_PKG_VERSION")
             );
-            return Err(self.fault(name, what, "make it again with this hullscope fit"));
+            return Err(self.fault(
+                name,
+                what,
+                "make it again with this version of `hullscope fit`",
+            ));
         }
         serde_json::from_slice(&bytes).map_err(|error| broken(self, error))
     }

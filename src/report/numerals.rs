@@ -1,5 +1,7 @@
 //! Numbers as text: shares in percent, intervals, probabilities, counts in groups of three digits, and the numbers of
-//! queries of a sample; and the different values of a list.
+//! queries of a sample; the different values of a list; and texts in lines.
+
+use indicatif::HumanCount;
 
 /// Probabilities below this are all written `< 1e-12`.
 const LEAST: f64 = 1e-12;
@@ -59,15 +61,7 @@ pub fn probability(p: f64) -> String {
 
 /// A number with a comma after each group of three digits.
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    HumanCount(number).to_string()
 }
 
 /// The different values, in the order of their first appearance.
@@ -79,6 +73,22 @@ pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
         }
     }
     all
+}
+
+/// Texts joined by blanks into lines that fit; a text that does not fit has a line of its own.
+pub fn filled(
+    texts: impl IntoIterator<Item = impl Into<String>>,
+    fits: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts.into_iter().map(Into::into) {
+        let joined = lines.last().map(|line| format!("{line} {text}"));
+        match (lines.last_mut(), joined.filter(|joined| fits(joined))) {
+            (Some(line), Some(joined)) => *line = joined,
+            _ => lines.push(text),
+        }
+    }
+    lines
 }
 
 /// A notion's name with the number of queries that its numbers are of.
@@ -100,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_that_are_not_whole_do_not_read_so() {
+    fn only_whole_shares_read_as_0_or_100_percent() {
         let pairs = [
             (0.0, "0"),
             (1.0, "100"),
@@ -118,10 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn numbers_as_people_write_them() {
+    fn numbers_have_few_digits_and_counts_have_commas() {
         assert_eq!(number(0.123_45), "0.123");
         assert_eq!(number(1234.5), "1234");
         assert_eq!(number(2e-7), "2.00e-7");
+        let four = [1234.56, 0.012345, 3e-7, 0.0].map(|number| significant(number, 4));
+        assert_eq!(four, ["1235", "0.01235", "3.000e-7", "0"]);
         assert_eq!(probability(0.0), "< 1e-12");
         assert_eq!(probability(2e-12), "2.0e-12");
         assert_eq!(probability(0.04), "0.040");

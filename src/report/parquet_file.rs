@@ -25,21 +25,23 @@ impl ParquetWriter {
     pub fn create(path: &Path, schema: &Arc<Schema>, options: WriterProperties) -> Result<Self> {
         let output = Output::create(path)?;
         let writer = ArrowWriter::try_new(output.writer()?, Arc::clone(schema), Some(options));
-        let writer = writer.map_err(|error| output.failed(error))?;
+        let writer = writer.map_err(|error| output.format_error(error))?;
         Ok(ParquetWriter { output, writer })
     }
 
     pub fn write(&mut self, batch: Result<RecordBatch, ArrowError>) -> Result<()> {
-        let batch = batch.map_err(|error| self.output.failed(error))?;
+        let batch = batch.map_err(|error| self.output.format_error(error))?;
         let written = self.writer.write(&batch);
-        written.map_err(|error| self.output.failed(error))
+        written.map_err(|error| self.output.format_error(error))
     }
 
     /// Writes the remaining data; the file appears when the output is committed.
     pub fn written(self) -> Result<Output> {
         let ParquetWriter { output, writer } = self;
-        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        output.flushed(inner)
+        let inner = writer
+            .into_inner()
+            .map_err(|error| output.format_error(error))?;
+        output.flush(inner)
     }
 }
 

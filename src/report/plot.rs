@@ -1,12 +1,11 @@
-//! Plots: bars, curves with confidence bands, and rows of dots, as SVG or PNG.
+//! Plots: curves with confidence bands, rows of dots, and heat maps, as SVG or PNG.
 //!
 //! A [`Figure`] is plain data: panels in a grid, each with axes that say what they show and in which unit. It is drawn on a
 //! `plotters` canvas with a font that the program carries, so that a plot looks the same on every machine. Series differ in
-//! line style, marker and hatching as well as in colour, so that a grey print is readable. Nothing is drawn outside its
+//! line style and marker as well as in colour, so that a grey print is readable. Nothing is drawn outside its
 //! panel: axes cover all values, and every label has room.
 
 mod axis;
-mod bars;
 pub(super) mod canvas;
 mod dots;
 mod heat;
@@ -18,6 +17,7 @@ mod style;
 use super::file::{self, Output};
 use crate::error::{Error, Result};
 use canvas::{Area, Canvas, Size};
+use image::RgbImage;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use plotters::prelude::{BitMapBackend, DrawingBackend, IntoDrawingArea, SVGBackend};
 use std::path::Path;
@@ -43,7 +43,7 @@ const ACROSS: usize = 3;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub title: String,
-    /// The line below: machine, date, seed.
+    /// The text below the panels, such as machine, date and seed; it may take several lines.
     pub note: String,
     pub panels: Vec<Panel>,
 }
@@ -51,30 +51,9 @@ pub struct Figure {
 /// One part of a figure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Panel {
-    Bars(Bars),
     Lines(Lines),
     Dots(Dots),
     Heat(Heat),
-}
-
-/// Bars from 0, one per label.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Bars {
-    pub title: String,
-    /// What the bars' heights are, with the unit.
-    pub axis: String,
-    pub bars: Vec<Bar>,
-}
-
-/// One bar.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Bar {
-    pub label: String,
-    pub value: f64,
-    /// Lowest and highest measurement, drawn as a whisker.
-    pub spread: Option<(f64, f64)>,
-    /// The style number; equal numbers look the same in every panel.
-    pub style: usize,
 }
 
 /// A panel of curves.
@@ -136,7 +115,7 @@ pub struct Dots {
     pub reference: Option<String>,
     /// The heading of the rows' notes.
     pub notes: String,
-    /// Whether labels are above their rows instead of beside them, for a narrow page.
+    /// Whether labels are above their rows instead of beside them, which makes the panel narrow.
     pub above: bool,
 }
 
@@ -193,12 +172,12 @@ pub struct Heat {
     /// Labels of the columns, from left to right.
     pub columns: Vec<String>,
     /// For each row, a cell per column.
-    pub cells: Vec<Vec<Option<Cell>>>,
+    pub cells: Vec<Vec<Option<HeatCell>>>,
 }
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Cell {
+pub struct HeatCell {
     pub text: String,
     /// From -1 to 1; 0 is white.
     pub strength: f64,
@@ -287,20 +266,20 @@ impl Series {
 
 /// File formats, by the file's extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum PictureFormat {
     Png,
     Svg,
 }
 
-impl Format {
+impl PictureFormat {
     /// The format for a path. Errors ([`Error::Usage`]): another extension.
     pub fn of(path: &Path) -> Result<Self> {
         let ending = path
             .extension()
             .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
         match ending.as_deref() {
-            Some("png") => Ok(Format::Png),
-            Some("svg") => Ok(Format::Svg),
+            Some("png") => Ok(PictureFormat::Png),
+            Some("svg") => Ok(PictureFormat::Svg),
             _ => Err(Error::Usage(format!(
                 "{}: plots are written as .png or .svg; change the name's ending",
                 path.display()
@@ -311,7 +290,7 @@ impl Format {
 
 /// Checks that a plot can be written to a file; nothing is left behind.
 pub fn check(path: &Path) -> Result<()> {
-    Format::of(path)?;
+    PictureFormat::of(path)?;
     Output::create(path).map(drop)
 }
 
@@ -326,15 +305,15 @@ pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
             Panel::Dots(dots) => dots.above = narrow,
             Panel::Lines(lines) if narrow => lines.size.0 = lines.size.0.min(PANEL.0),
             Panel::Lines(lines) if alone => lines.size.0 = lines.size.0.max(PAGE),
-            Panel::Lines(_) | Panel::Bars(_) | Panel::Heat(_) => {}
+            Panel::Lines(_) | Panel::Heat(_) => {}
         }
     }
     svg(&figure, if narrow { 1 } else { ACROSS })
 }
 
-/// Draw a figure into a file.
+/// Draws a figure into a file.
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
-    let format = Format::of(path)?;
+    let format = PictureFormat::of(path)?;
     file::write_drawn(path, render(figure, format))
 }
 
@@ -346,11 +325,11 @@ pub fn write_both(folder: &Path, name: &str, figure: &Figure) -> Result<()> {
 }
 
 /// The figure as the bytes of a file.
-pub fn render(figure: &Figure, format: Format) -> Result<Vec<u8>, String> {
+pub fn render(figure: &Figure, format: PictureFormat) -> Result<Vec<u8>, String> {
     style::register_font()?;
     match format {
-        Format::Svg => svg(figure, ACROSS).map(String::into_bytes),
-        Format::Png => png(figure),
+        PictureFormat::Svg => svg(figure, ACROSS).map(String::into_bytes),
+        PictureFormat::Png => png(figure),
     }
 }
 
@@ -358,7 +337,6 @@ impl Panel {
     /// Width and height in points.
     fn size(&self) -> (f64, f64) {
         match self {
-            Panel::Bars(_) => PANEL,
             Panel::Lines(lines) => lines.size,
             Panel::Dots(dots) => dots::size(dots),
             Panel::Heat(heat) => heat::size(heat),
@@ -454,19 +432,28 @@ fn full_letters(svg: &str) -> String {
 
 fn png(figure: &Figure) -> Result<Vec<u8>, String> {
     let layout = FigureLayout::of(figure, ACROSS);
-    let (across, down) = canvas::pixels(layout.width.ceil(), layout.height.ceil());
-    let mut pixels = vec![0; across as usize * down as usize * 3];
-    draw(
-        figure,
-        &layout,
-        BitMapBackend::with_buffer(&mut pixels, (across, down)),
-    )?;
-    to_png(&pixels, across, down)
+    let drawn = on_pixels(layout.width.ceil(), layout.height.ceil(), |backend| {
+        draw(figure, &layout, backend)
+    });
+    to_png(&drawn?)
 }
 
-/// Pixels (RGB, row by row) as PNG; as a greyscale one if all are grey.
-pub(super) fn to_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, String> {
+/// Draws on an image of a size in points.
+pub(super) fn on_pixels(
+    width: f64,
+    height: f64,
+    draw: impl FnOnce(BitMapBackend) -> Result<(), String>,
+) -> Result<RgbImage, String> {
+    let (across, down) = canvas::pixels(width, height);
+    let mut image = RgbImage::new(across, down);
+    draw(BitMapBackend::with_buffer(&mut image, (across, down)))?;
+    Ok(image)
+}
+
+/// An image as PNG; as a greyscale one if all pixels are grey.
+pub(super) fn to_png(image: &RgbImage) -> Result<Vec<u8>, String> {
     use image::ExtendedColorType::{L8, Rgb8};
+    let (pixels, (width, height)) = (image.as_raw().as_slice(), image.dimensions());
     let grey = pixels
         .chunks_exact(3)
         .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
@@ -507,7 +494,6 @@ fn draw<B: DrawingBackend>(
             ..*place
         };
         match panel {
-            Panel::Bars(bars) => bars::draw(&canvas, area, bars)?,
             Panel::Lines(lines) => lines::draw(&canvas, area, lines)?,
             Panel::Dots(dots) => dots::draw(&canvas, area, dots)?,
             Panel::Heat(heat) => heat::draw(&canvas, area, heat)?,

@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Open a table that this program wrote.
+/// Opens a table that this program wrote.
 ///
 /// Errors: a file that does not exist, or that is not Parquet.
 fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
@@ -40,7 +40,7 @@ pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> R
     for table in tables {
         let (_, reader) = open(table)?;
         for batch in reader {
-            let batch = batch.map_err(|error| file.output.failed(error))?;
+            let batch = batch.map_err(|error| file.output.format_error(error))?;
             let column = |field: &Arc<Field>| -> ArrayRef {
                 let known = batch.column_by_name(field.name()).cloned();
                 known.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))

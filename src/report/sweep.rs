@@ -9,14 +9,13 @@ use super::plot::{Axis, Figure, Lines, Panel, Series};
 use super::text_table;
 use crate::error::{Error, Result};
 use crate::rows::law::{Law, Query};
-use crate::study::sweep::Point;
-use crate::study::theory::barany_furedi;
+use crate::study::sweep::{Point, thresholds};
 use serde_json::Value;
 use std::path::Path;
 
 /// The origin of a sweep's numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Context {
+pub struct SweepContext {
     pub command: String,
     /// The plan.
     pub settings: Value,
@@ -60,14 +59,14 @@ pub fn help() -> String {
     columns::help("-o", &columns_of_points())
 }
 
-/// Write all points as Parquet.
-pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
+/// Writes all points as Parquet.
+pub fn write_parquet(path: &Path, context: &SweepContext, points: &[Point]) -> Result<()> {
     let columns = columns_of_points();
     columns::write(path, &context.command, &context.settings, &columns, points)
 }
 
 /// All points as a table, one per line.
-pub fn table(context: &Context, points: &[Point]) -> String {
+pub fn table(context: &SweepContext, points: &[Point]) -> String {
     let mut table = text_table::table();
     let mut head = vec!["law", "d", "N", "inside", "of", "rate", "95 %", "theory"];
     let efron = points.iter().any(|point| point.vertices.is_some());
@@ -120,7 +119,7 @@ fn share(value: f64) -> String {
 }
 
 /// The rate against N, one panel per law and one curve per dimension; against d if there is one N and several d.
-pub fn figure(context: &Context, points: &[Point]) -> Figure {
+pub fn figure(context: &SweepContext, points: &[Point]) -> Figure {
     let laws = distinct(points.iter().map(|point| &point.law));
     let sizes = distinct(points.iter().map(|point| point.n)).len();
     let dims = distinct(points.iter().map(|point| point.d)).len();
@@ -146,7 +145,7 @@ pub fn figure(context: &Context, points: &[Point]) -> Figure {
 }
 
 /// A note that explains those kinds of lines that the figure has.
-fn note(context: &Context, points: &[Point], single: bool) -> String {
+fn note(context: &SweepContext, points: &[Point], single: bool) -> String {
     let known = points.iter().any(|point| point.theory.is_some());
     let lines = match (single, known) {
         (false, false) => "bands: 95 %",
@@ -162,13 +161,13 @@ fn note(context: &Context, points: &[Point], single: bool) -> String {
     format!("{lines}{undecided}; {}", context.about)
 }
 
-fn at_origin(context: &Context) -> bool {
+fn at_origin(context: &SweepContext) -> bool {
     context.settings["query"] == Query::Origin.to_string()
 }
 
 /// Barany and Furedi's theorem is about random points of a ball; it does not apply to a data set, nor to the origin as the
 /// query.
-fn has_thresholds(context: &Context) -> bool {
+fn has_thresholds(context: &SweepContext) -> bool {
     context.settings["laws"].is_array() && !at_origin(context)
 }
 
@@ -187,12 +186,12 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         series.extend(curves(&label, style, &of_d, |point| point.n, &dash));
     }
     let marks: Vec<(usize, f64)> = match with_thresholds {
-        true => thresholds(points).collect(),
+        true => thresholds(points),
         false => Vec::new(),
     };
-    let upright = match marks.is_empty() {
+    let legend_of_thresholds = match marks.is_empty() {
         true => "",
-        false => "; vertical: Barany-Furedi, no claim above it",
+        false => "; vertical line: Barany-Furedi threshold, which says nothing about larger N",
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);
@@ -200,7 +199,12 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         let style = dims.iter().position(|&known| known == d).unwrap_or(0);
         Series::thin(style, vec![(threshold, low), (threshold, high)])
     }));
-    Lines::new(format!("{law}{upright}"), axis, rate_axis(), series)
+    Lines::new(
+        format!("{law}{legend_of_thresholds}"),
+        axis,
+        rate_axis(),
+        series,
+    )
 }
 
 /// The panel of one law at one size, against the dimension.
@@ -275,8 +279,8 @@ fn curves(
     let mut series = theory(style, &sorted, x, dash);
     // A single point has no band.
     if let [point] = sorted[..] {
-        let upright = point.interval95.map(|end| (x(point) as f64, end));
-        series.push(Series::thin(style, upright.to_vec()));
+        let interval = point.interval95.map(|end| (x(point) as f64, end));
+        series.push(Series::thin(style, interval.to_vec()));
     }
     let places = sorted.iter().map(|p| (x(p) as f64, p.rate)).collect();
     let band = sorted.iter().map(|p| p.interval95.into()).collect();
@@ -299,30 +303,12 @@ fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) 
     lines.map(|points| Series::thin(style, points)).collect()
 }
 
-/// Barany and Furedi's thresholds that lie within the range of sizes of their dimension; a single size has none.
-fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
-    let mut ranges: Vec<(usize, usize, usize)> = Vec::new();
-    for point in points {
-        match ranges.iter_mut().find(|(d, ..)| *d == point.d) {
-            Some((_, least, most)) => {
-                (*least, *most) = (point.n.min(*least), point.n.max(*most));
-            }
-            None => ranges.push((point.d, point.n, point.n)),
-        }
-    }
-    ranges.into_iter().filter_map(|(d, least, most)| {
-        let threshold = barany_furedi(d as u64);
-        let within = (least as f64..=most as f64).contains(&threshold);
-        (least < most && within).then_some((d, threshold))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn shares_that_are_not_whole_do_not_read_so() {
+    fn a_share_near_1_does_not_read_as_1() {
         let shares = [0.0, 1.0, 0.5, 3e-7, 0.999_994, 0.999_999].map(share);
         let expected = [
             "0.00000", "1.00000", "0.50000", "3.000e-7", "0.99999", ">0.99999",

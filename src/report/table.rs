@@ -25,7 +25,7 @@ const STAGES: [(&str, &str); 11] = [
 
 /// The summary, at most a screen long.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let mut lines = Lines(text_table::table());
+    let mut lines = NamedLines(text_table::table());
     let set = |input: &InputInfo| {
         let dropped = match input.dropped {
             0 => String::new(),
@@ -82,9 +82,9 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
 }
 
 /// Lines with a name each.
-struct Lines(Table);
+struct NamedLines(Table);
 
-impl Lines {
+impl NamedLines {
     fn add(&mut self, name: &str, text: String) {
         self.0.add_row([name, &text]);
     }
@@ -104,8 +104,10 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         return String::new();
     }
     let asked = |rate: &Rate| rate.queries > 0;
-    let left_out = |notion: &NotionSummary| notion.leave_one_out.clone().filter(asked);
-    let others = notions.iter().any(|notion| left_out(notion).is_some());
+    let of_left_out_rows = |notion: &NotionSummary| notion.leave_one_out.clone().filter(asked);
+    let has_left_out = notions
+        .iter()
+        .any(|notion| of_left_out_rows(notion).is_some());
     let open = notions.iter().any(|notion| notion.rate.undecided > 0);
     let head = ["notion", "outside", "95 %"].into_iter();
     let rows = notions.iter().map(|notion| {
@@ -114,8 +116,8 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         let known = Some(rate).filter(|rate| rate.queries > rate.undecided);
         let mut line = vec![
             words::of_some(rate, queries),
-            match others {
-                true => words::bracketed(known, left_out(notion).as_ref()),
+            match has_left_out {
+                true => words::bracketed(known, of_left_out_rows(notion).as_ref()),
                 false => words::share(known),
             },
             words::interval(known),
@@ -124,7 +126,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         line
     });
     let table = text_table::rows(head.chain(open.then_some("undecided")), rows);
-    let others = match others {
+    let left_out = match has_left_out {
         true => " (reference rows, each left out, %)",
         false => "",
     };
@@ -133,12 +135,12 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         false => "",
     };
     format!(
-        "\nby notion: outside, %{others}{open}; `hullscope analyze --help` explains the notions\n\n{}",
+        "\nby notion: outside, %{left_out}{open}; `hullscope analyze --help` explains the notions\n\n{}",
         text_table::text(table)
     )
 }
 
-fn verdicts(lines: &mut Lines, hull: &HullSummary) {
+fn verdicts(lines: &mut NamedLines, hull: &HullSummary) {
     let text = format!(
         "{} inside, {} outside, {} undecided",
         hull.inside, hull.outside, hull.undecided
@@ -183,7 +185,7 @@ fn verdicts(lines: &mut Lines, hull: &HullSummary) {
     lines.maybe("relative gap", hull.gap.as_ref().map(quantiles));
 }
 
-fn nearest(lines: &mut Lines, neighbours: &NeighbourSummary, summary: &Summary) {
+fn nearest(lines: &mut NamedLines, neighbours: &NeighbourSummary, summary: &Summary) {
     let by = match neighbours.method {
         Method::Scan => "scanning all rows",
         Method::Tree => "a k-d tree",
@@ -208,7 +210,7 @@ fn nearest(lines: &mut Lines, neighbours: &NeighbourSummary, summary: &Summary) 
     lines.maybe("nearest ratio", ratio);
 }
 
-fn self_test(lines: &mut Lines, test: &SelfTest) {
+fn self_test(lines: &mut NamedLines, test: &SelfTest) {
     let text = format!("{} of {} reference rows inside", test.inside, test.rows);
     lines.add("self-test", text);
     let text = format!(
@@ -289,11 +291,5 @@ mod tests {
         assert_eq!(line(&text, "cone")[..3], ["cone", "(of", "200)"]);
         let text = notions(&all, 200);
         assert_eq!(line(&text, "cone")[..2], ["cone", "25.0"]);
-    }
-
-    #[test]
-    fn four_digits() {
-        let found = [1234.56, 0.012345, 3e-7, 0.0].map(|number| significant(number, DIGITS));
-        assert_eq!(found, ["1235", "0.01235", "3.000e-7", "0"]);
     }
 }

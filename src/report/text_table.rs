@@ -26,7 +26,7 @@ pub(crate) fn aligned(mut table: Table) -> String {
     table.trim_fmt()
 }
 
-/// The same from the left margin on, with a line break at its end.
+/// The same table without a left margin, ended by a line break.
 pub(crate) fn text(mut table: Table) -> String {
     if let Some(names) = table.column_mut(0) {
         names.set_padding((0, 1));

@@ -104,7 +104,7 @@ impl Proved {
 
 /// All measurements on one engine for one shape.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Figures {
+pub struct Measurements {
     /// Time to make the scan: two passes over the rows, which give its frame.
     pub make_seconds: f64,
     /// The first scan of a set minus the median of later ones: the upload of the rows to the device.
@@ -144,7 +144,7 @@ pub struct EngineReport {
     pub differs: Option<String>,
     /// Whether the device failed or cannot hold the rows, and the CPU answered for it: the figures are not the device's.
     pub fell_back: bool,
-    pub figures: Figures,
+    pub figures: Measurements,
     pub by_rows: Vec<SweepPoint>,
     pub by_dim: Vec<SweepPoint>,
     /// The first engine's median time of the scan for nearest rows, divided by this one's.

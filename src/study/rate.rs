@@ -82,6 +82,44 @@ impl Rate {
         }
         Rate::new(notion, queries, count, undecided)
     }
+
+    /// Whether the rate differs from another one, by Newcombe's 95 % interval for a difference of two proportions
+    /// (Statistics in Medicine 17, 1998, method 10), widened by the undecided queries.
+    pub fn against(&self, other: &Rate) -> Contrast {
+        let ends = |rate: &Rate| {
+            let most = rate.outside + rate.undecided;
+            let all = rate.queries.max(1) as f64;
+            let [low, _] = wilson95(rate.outside, rate.queries);
+            let [_, high] = wilson95(most, rate.queries);
+            (rate.outside as f64 / all, low, most as f64 / all, high)
+        };
+        let (least, low, most, high) = ends(self);
+        let (other_least, other_low, other_most, other_high) = ends(other);
+        if least > NEARLY_ALL && other_least > NEARLY_ALL {
+            return Contrast::NearlyAll;
+        }
+        let more = least - other_most - (least - low).hypot(other_high - other_most) > 0.0;
+        let less = other_least - most - (other_least - other_low).hypot(high - most) > 0.0;
+        match (more, less) {
+            (true, _) => Contrast::More,
+            (_, true) => Contrast::Less,
+            _ => Contrast::None,
+        }
+    }
+}
+
+/// Where both of two rates are above this, they are not compared.
+const NEARLY_ALL: f64 = 0.99;
+
+/// How a rate differs from another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contrast {
+    /// Both are so near to 1 that a difference would mean nothing.
+    NearlyAll,
+    More,
+    Less,
+    /// No difference is certain.
+    None,
 }
 
 /// Order statistics of a sample, by linear interpolation between neighbours.
@@ -152,5 +190,21 @@ mod tests {
         );
         assert_eq!(quantiles(&mut [1.0, 2.0]).unwrap().median, 1.5);
         assert!(quantiles(&mut []).is_none());
+    }
+
+    /// At equal rates, large samples differ significantly and small ones do not, nor samples with too many undecided queries.
+    #[test]
+    fn only_a_clear_difference_is_one() {
+        let rate = |queries, outside| Rate::new("hull", queries, outside, 0);
+        let found = |a: Rate, b: Rate| a.against(&b);
+        assert_eq!(found(rate(100, 40), rate(100, 35)), Contrast::None);
+        let (many, fewer) = (|| rate(10_000, 4000), || rate(10_000, 3500));
+        assert_eq!(found(many(), fewer()), Contrast::More);
+        assert_eq!(found(fewer(), many()), Contrast::Less);
+        let mut open = fewer();
+        open.undecided = 500;
+        assert_eq!(found(open, many()), Contrast::None);
+        let all = found(rate(1000, 1000), rate(1000, 995));
+        assert_eq!(all, Contrast::NearlyAll);
     }
 }

@@ -12,6 +12,7 @@ pub use expected::expected;
 pub use shared::{DataPlan, Order, run_data};
 
 use super::rate::wilson95;
+use super::theory::barany_furedi;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::hull::Verdict;
@@ -251,4 +252,23 @@ fn efron(law: Law, point: &mut Point) {
     let outside = (point.trials - point.inside) as f64 / point.trials as f64;
     point.vertices = Some((point.n + 1) as f64 * outside);
     point.vertices_theory = expected::vertices(law, point.d, point.n + 1);
+}
+
+/// Barany and Furedi's thresholds, each with its dimension, that lie within the range of sizes of their dimension; a single size has none.
+pub fn thresholds(points: &[&Point]) -> Vec<(usize, f64)> {
+    let mut ranges: Vec<(usize, usize, usize)> = Vec::new();
+    for point in points {
+        match ranges.iter_mut().find(|(d, ..)| *d == point.d) {
+            Some((_, least, most)) => {
+                (*least, *most) = (point.n.min(*least), point.n.max(*most));
+            }
+            None => ranges.push((point.d, point.n, point.n)),
+        }
+    }
+    let within = |(d, least, most): (usize, usize, usize)| {
+        let threshold = barany_furedi(d as u64);
+        let inside = (least as f64..=most as f64).contains(&threshold);
+        (least < most && inside).then_some((d, threshold))
+    };
+    ranges.into_iter().filter_map(within).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::fixtures::{rate, report, space};
 use hullscope::report::compare::figures;
-use hullscope::report::plot::{Dots, Figure, Format, Lines, Panel, Row, render};
+use hullscope::report::plot::{Dots, Figure, Lines, Panel, PictureFormat, Row, render};
 use hullscope::study::compare::Report;
 use hullscope::study::theory;
 
@@ -22,7 +22,7 @@ fn distances_figure(report: &Report) -> Figure {
 /// The panel of rates by rank, after checking that it can be drawn.
 fn by_rank(report: &Report) -> Lines {
     let figure = figure(report, "rank").unwrap();
-    render(&figure, Format::Png).unwrap();
+    render(&figure, PictureFormat::Png).unwrap();
     match figure.panels.into_iter().next() {
         Some(Panel::Lines(lines)) => lines,
         other => panic!("{other:?}"),
@@ -52,7 +52,7 @@ fn rates_are_shown_in_percent_beside_the_null() {
     assert_eq!(row.reference, Some(62.5));
     let (low, high) = row.dots[0].unwrap().spread.unwrap();
     assert!(27.0 < low && low < 30.0 && 30.0 < high && high < 33.0);
-    let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
+    let svg = String::from_utf8(render(&figure, PictureFormat::Svg).unwrap()).unwrap();
     assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;"), "{svg}");
 }
 
@@ -90,7 +90,7 @@ fn the_main_figure_names_every_space_of_known_rank() {
     let of_theory = |point: &(f64, f64)| 100.0 * theory::null_rate(6000, point.0 as u64) == point.1;
     assert!(lines.series[0].points.iter().all(of_theory));
     let figure = figure(&report, "rank").unwrap();
-    let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
+    let svg = String::from_utf8(render(&figure, PictureFormat::Svg).unwrap()).unwrap();
     assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;") && svg.contains("\npixels\n"));
     report.spaces[0].rank = None;
     for notion in &mut report.spaces[1].notions {
@@ -113,7 +113,7 @@ fn what_was_not_asked_has_no_dot() {
     let known = |row: &Row| row.dots.iter().map(Option::is_some).collect::<Vec<_>>();
     assert_eq!(known(&dots.rows[0]), [false, true, true, true]);
     assert_eq!(known(&dots.rows[1]), [true, false, false, true]);
-    render(&figure, Format::Png).unwrap();
+    render(&figure, PictureFormat::Png).unwrap();
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn distances_without_a_unit_are_left_out() {
     let dot = rows[0].dots[0].unwrap();
     assert_eq!((dot.value, dot.core), (0.5, Some((0.25, 0.75))));
     assert!(
-        figure.note.contains("; 1 of 2 spaces left out:"),
+        figure.note.contains("; 1 of 2 spaces not drawn:"),
         "{}",
         figure.note
     );
-    render(&figure, Format::Png).unwrap();
+    render(&figure, PictureFormat::Png).unwrap();
 }

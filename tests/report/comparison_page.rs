@@ -1,11 +1,11 @@
 //! The page of a comparison, and its findings.
 
 use super::fixtures::{png, report, tags};
-use hullscope::report::compare::{Made, findings, page};
+use hullscope::report::compare::{RunInfo, findings, page};
 use hullscope::study::compare::Report;
 
-fn made() -> Made {
-    Made {
+fn made() -> RunInfo {
+    RunInfo {
         command: "hullscope compare --space 'a|<b>'".into(),
         date: "2026-11-25".into(),
         inputs: vec![("Reference".into(), "train <images>".into())],
@@ -133,8 +133,8 @@ fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
     assert_eq!(
         said[0].1,
         "30.0 % of the queries are outside the hull, 15.0 % of the reference rows themselves when left out: more \
-         extrapolation than in the reference. Beyond the usual distance to the nearest row: 6.0 % and 3.0 %, more \
-         extrapolation than in the reference."
+         extrapolation than in the reference. 6.0 % of the queries and 3.0 % of the reference rows left out are farther \
+         from their nearest row than usual: more extrapolation than in the reference."
     );
     found.spaces[0].notions[0].rate.undecided = 2;
     let ball = &mut found.spaces[0].notions[2];
@@ -143,7 +143,7 @@ fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
     assert!(
         said[0]
             .1
-            .ends_with("row: 6.0 %. (2 undecided count as not outside)"),
+            .ends_with("6.0 % of the queries are farther from their nearest row than usual. (2 undecided count as not outside)"),
         "{said:?}"
     );
 }
@@ -155,7 +155,7 @@ fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
     found.spaces[0].sphere = Some(1.0);
     let said = findings(&found)[0].1.clone();
     let start = "all reference rows have the norm 1.00, so none can be inside the hull of others and the hull is no evidence; \
-                 --notion cone asks about directions. Beyond the usual distance";
+                 --notion cone asks about directions. 6.0 % of the queries and";
     assert!(
         said.starts_with(start) && !said.contains("30.0 %"),
         "{said}"

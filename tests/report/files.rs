@@ -1,8 +1,6 @@
-//! Files that appear whole or not at all, and folders that one run writes into.
+//! Files that appear whole or not at all.
 
 use hullscope::report::file::{Output, commit_all, write_text};
-use hullscope::report::lock::Lock;
-use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -66,25 +64,4 @@ fn several_files_appear_all_or_none() {
         error.contains("only") && error.contains(path("c").to_str().unwrap()),
         "{error}"
     );
-}
-
-#[test]
-fn a_folder_is_one_runs_and_an_empty_one_goes() {
-    let folder = tempfile::tempdir().unwrap();
-    let results = folder.path().join("a/b");
-    let lock = Lock::take(&results).unwrap();
-    let error = Lock::take(&results).unwrap_err().to_string();
-    assert!(
-        error.contains(&format!("process {}", std::process::id())),
-        "{error}"
-    );
-    drop(lock);
-    assert!(!folder.path().join("a").exists());
-    fs::create_dir_all(&results).unwrap();
-    // The lock file that a killed run has left.
-    fs::write(results.join(".hullscope-lock"), "1").unwrap();
-    let lock = Lock::take(&results).unwrap();
-    fs::write(results.join("kept"), "").unwrap();
-    drop(lock);
-    assert_eq!(fs::read_dir(&results).unwrap().count(), 1);
 }

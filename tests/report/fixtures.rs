@@ -1,12 +1,9 @@
-//! Reports, outcomes and experiments that the tests of this folder show.
+//! Reports and outcomes that the tests of this folder show.
 
-use hullscope::report::paper::{Experiment, Findings};
 use hullscope::study::compare::{LabelReport, Pair, Pick, Picks, Rate, Report, SpaceReport};
 use hullscope::study::outcomes::{Outcome, Outcomes, Scores, measure};
-use hullscope::study::paper::Point;
 use hullscope::study::rate::quantiles;
 use hullscope::study::summary::NotionSummary;
-use serde_json::json;
 
 pub fn rate(notion: &str, queries: u64, outside: u64) -> Rate {
     Rate::new(notion, queries, outside, 0)
@@ -150,36 +147,6 @@ pub fn outcomes(loss: bool) -> Outcomes {
     };
     let classes: Vec<Option<u32>> = (0..200).map(|query| Some(query % 2)).collect();
     measure(&scores, &outcome, Some(&classes), "nearest").unwrap()
-}
-
-/// An experiment with one curve of shares inside against the dimension.
-pub fn experiment(name: &str, rates: &[(u64, f64)]) -> Experiment {
-    let point = |&(d, rate): &(u64, f64)| Point {
-        figure: name.into(),
-        data: "data".into(),
-        series: "curve".into(),
-        space: format!("patch:{d}"),
-        d,
-        rank: Some(d),
-        n: 6000,
-        trials: 1000,
-        inside: (1000.0 * rate) as u64,
-        undecided: 0,
-        rate,
-        interval95: [rate / 2.0, 2.0 * rate],
-        theory: None,
-    };
-    Experiment {
-        name: name.into(),
-        command: format!("hullscope paper {name}"),
-        date: "2026-01-02T03:04:05Z".into(),
-        settings: json!({ "seed": 7 }),
-        notes: vec![format!("a note of {name}")],
-        findings: Findings {
-            points: rates.iter().map(point).collect(),
-            ..Findings::default()
-        },
-    }
 }
 
 /// Checks that every tag of a page is closed in order; returns the names of all tags.

@@ -1,17 +1,11 @@
 //! Pages: everything is escaped, closed, and comes from the page itself.
 
 use super::fixtures::{png, tags};
-use hullscope::report::html::{Figure, Page, Picture, Section, SectionPart, Table, render};
+use hullscope::report::html::{self, PageFigure, Picture, Section, SectionPart, Table};
 
 fn page(parts: Vec<SectionPart>) -> String {
-    render(&Page {
-        title: "A <title> & \"more\"".into(),
-        sections: vec![Section {
-            title: "<b>".into(),
-            parts,
-        }],
-        foot: "<foot>".into(),
-    })
+    let sections = vec![Section::new("<b>", parts)];
+    html::page("A <title> & \"more\"", sections, "<date>")
 }
 
 #[test]
@@ -19,7 +13,7 @@ fn every_part_is_escaped_and_closed() {
     let odd = || "<script>\"'&".to_string();
     let png = png(4, 2);
     let figure = |picture| {
-        SectionPart::Figure(Figure {
+        SectionPart::Figure(PageFigure {
             alt: odd(),
             caption: odd(),
             picture,

@@ -7,7 +7,7 @@ use hullscope::report::html::{SectionPart, page};
 use hullscope::report::outcomes::{
     deciles_figure, figures, findings, heat_figure, help, roc_figure, section, table, write_all,
 };
-use hullscope::report::plot::{Format, Panel, render};
+use hullscope::report::plot::{Panel, PictureFormat, render};
 use hullscope::study::outcomes::{Measured, Missing, NotionOutcomes};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -122,14 +122,14 @@ fn figures_show_every_space_and_notion() {
         cells[0].starts_with("0.") && cells[2] == "constant",
         "{cells:?}"
     );
-    let svg = String::from_utf8(render(&heat, Format::Svg).unwrap()).unwrap();
+    let svg = String::from_utf8(render(&heat, PictureFormat::Svg).unwrap()).unwrap();
     assert!(
         svg.contains("pca:&lt;8&gt;") && svg.contains("constant"),
         "{svg}"
     );
     for figure in [deciles_figure(&found).unwrap(), roc_figure(&found).unwrap()] {
         assert_eq!(figure.panels.len(), 2);
-        render(&figure, Format::Png).unwrap();
+        render(&figure, PictureFormat::Png).unwrap();
     }
 }
 

@@ -1,58 +1,9 @@
-//! Experiments of the paper: kept in a folder, and read in sentences.
+//! Experiments of the paper, read in sentences.
 
-use super::fixtures::experiment;
-use hullscope::report::paper::{self, Findings, keep, reading};
+use hullscope::report::paper::{Findings, reading};
 use hullscope::study::paper::Point;
 use hullscope::study::paper::fig1::{Half, INNER, SETTINGS};
 use hullscope::study::theory;
-use std::path::{Path, PathBuf};
-
-fn path(folder: &Path, name: &str) -> PathBuf {
-    folder.join("findings").join(format!("{name}.json"))
-}
-
-#[test]
-fn what_was_kept_comes_back_to_the_last_digit() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut kept = experiment(
-        "pixels",
-        &[(4, 0.1 + 0.2), (9, 1.0 / 3.0), (16, 2.0f64.sqrt() / 7e9)],
-    );
-    keep(folder.path(), &kept).unwrap();
-    let (all, notes) = paper::all(folder.path(), &[]);
-    assert_eq!((all, notes), (vec![kept.clone()], Vec::new()));
-    // A new run of an experiment replaces it; other experiments stay, in the order of the paper.
-    kept.command = "again".into();
-    keep(folder.path(), &kept).unwrap();
-    let first = experiment("fig1", &[(2, 0.5)]);
-    let (all, notes) = paper::all(folder.path(), std::slice::from_ref(&first));
-    assert_eq!((all, notes), (vec![first, kept], Vec::new()));
-}
-
-#[test]
-fn what_cannot_be_used_is_said_and_left_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let kept = experiment("latents", &[(4, 0.5)]);
-    keep(folder.path(), &kept).unwrap();
-    let text = std::fs::read_to_string(path(folder.path(), "latents")).unwrap();
-    let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
-    for (name, text, part) in [
-        ("fig1", text.clone(), "holds the findings of latents"),
-        ("pixels", text[..text.len() / 2].into(), "does not hold"),
-        (
-            "fig5",
-            text.replace(&version, "\"version\":\"0.0.0\""),
-            "version 0.0.0",
-        ),
-    ] {
-        std::fs::write(path(folder.path(), name), text).unwrap();
-        let (all, notes) = paper::all(folder.path(), &[]);
-        assert_eq!(all, std::slice::from_ref(&kept));
-        assert!(notes.len() == 1 && notes[0].contains(part), "{notes:?}");
-        assert!(notes[0].contains(&format!("findings of {name} are left out")));
-        std::fs::remove_file(path(folder.path(), name)).unwrap();
-    }
-}
 
 fn point(d: u64, inside: u64) -> Point {
     Point {

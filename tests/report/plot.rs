@@ -1,7 +1,7 @@
 //! Figures as SVG and PNG.
 
 use hullscope::report::plot::{
-    Axis, Bar, Bars, Dot, DotSeries, Dots, Figure, Format, Lines, Panel, Row, Series, Spot, Spots,
+    Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, PictureFormat, Row, Series, Spot, Spots,
     render,
 };
 use std::path::Path;
@@ -43,19 +43,6 @@ fn figure(values: &[f64]) -> Figure {
         title: "A <title> & more".into(),
         note: "a note".into(),
         panels: vec![
-            Panel::Bars(Bars {
-                title: "bars".into(),
-                axis: "GFLOP/s".into(),
-                bars: values
-                    .iter()
-                    .map(|&value| Bar {
-                        label: "a bar with a long name".into(),
-                        value,
-                        spread: Some((0.9 * value, 1.1 * value)),
-                        style: 9,
-                    })
-                    .collect(),
-            }),
             Panel::Lines(Lines {
                 spots: vec![Spots {
                     label: "spots".into(),
@@ -83,15 +70,15 @@ fn figure(values: &[f64]) -> Figure {
 #[test]
 fn both_formats_hold_a_whole_picture() {
     let figure = figure(&[1.0, 10.0, 1e7]);
-    let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-    // What the layout asks for: five panels and their text.
-    let width = 1535;
+    let svg = String::from_utf8(render(&figure, PictureFormat::Svg).unwrap()).unwrap();
+    // What the layout asks for: two panels and their text.
+    let width = 1105;
     let start = format!("<svg width=\"{width}\"");
     assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
-    assert!(svg.contains("&lt;title&gt;") && svg.contains("GFLOP/s"));
+    assert!(svg.contains("&lt;title&gt;") && svg.contains("ratio"));
     // The text is 12.5 points high, on a canvas of two pixels per point.
     assert!(svg.contains(" font-size=\"21.48\""));
-    let png = render(&figure, Format::Png).unwrap();
+    let png = render(&figure, PictureFormat::Png).unwrap();
     let image = image::load_from_memory(&png).unwrap().into_rgb8();
     let ink = image.pixels().filter(|pixel| pixel.0[0] < 128).count();
     assert!(image.width() == 2 * width && ink > 2_000, "{ink}");
@@ -107,7 +94,7 @@ fn no_values_and_odd_values_are_no_panic() {
         &[1e-300, 1e300],
         &[3.0, 3.0],
     ] {
-        for format in [Format::Svg, Format::Png] {
+        for format in [PictureFormat::Svg, PictureFormat::Png] {
             render(&figure(values), format).unwrap();
         }
     }
@@ -115,8 +102,16 @@ fn no_values_and_odd_values_are_no_panic() {
 
 #[test]
 fn the_ending_decides() {
-    assert_eq!(Format::of(Path::new("a/b.PNG")).unwrap(), Format::Png);
-    assert_eq!(Format::of(Path::new("b.svg")).unwrap(), Format::Svg);
-    let error = Format::of(Path::new("b.pdf")).unwrap_err().to_string();
+    assert_eq!(
+        PictureFormat::of(Path::new("a/b.PNG")).unwrap(),
+        PictureFormat::Png
+    );
+    assert_eq!(
+        PictureFormat::of(Path::new("b.svg")).unwrap(),
+        PictureFormat::Svg
+    );
+    let error = PictureFormat::of(Path::new("b.pdf"))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("b.pdf") && error.contains(".svg"), "{error}");
 }

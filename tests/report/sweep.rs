@@ -1,20 +1,20 @@
 //! The table and the figure of a sweep.
 
-use hullscope::report::plot::{Format, Lines, Panel, render};
-use hullscope::report::sweep::{Context, figure, table};
+use hullscope::report::plot::{Lines, Panel, PictureFormat, render};
+use hullscope::report::sweep::{SweepContext, figure, table};
 use hullscope::study::rate::wilson95;
 use hullscope::study::sweep::Point;
 use serde_json::{Value, json};
 
-fn context(settings: Value) -> Context {
-    Context {
+fn context(settings: Value) -> SweepContext {
+    SweepContext {
         command: "hullscope sweep".into(),
         settings,
         about: "100 trials a point".into(),
     }
 }
 
-fn of_law() -> Context {
+fn of_law() -> SweepContext {
     context(json!({ "laws": ["ball"], "query": "same" }))
 }
 
@@ -35,9 +35,9 @@ fn point(d: usize, n: usize, inside: u64, theory: Option<f64>) -> Point {
 }
 
 /// The only panel of a figure, after checking that it can be drawn.
-fn panel(context: &Context, points: &[Point]) -> (String, Lines) {
+fn panel(context: &SweepContext, points: &[Point]) -> (String, Lines) {
     let figure = figure(context, points);
-    render(&figure, Format::Png).unwrap();
+    render(&figure, PictureFormat::Png).unwrap();
     let note = figure.note.clone();
     match figure.panels.into_iter().next() {
         Some(Panel::Lines(lines)) => (note, lines),
@@ -107,7 +107,7 @@ fn thresholds_are_those_of_random_points() {
     let (_, lines) = panel(&of_law(), &all(&[10, 100]));
     assert_eq!(
         lines.title,
-        "ball; vertical: Barany-Furedi, no claim above it"
+        "ball; vertical line: Barany-Furedi threshold, which says nothing about larger N"
     );
     assert_eq!(
         thin_lines(&lines),

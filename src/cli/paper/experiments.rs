@@ -1,14 +1,15 @@
 //! Runs each experiment on its opened inputs and returns its findings.
 
-use super::inputs::{Curves, PaperInputs};
-use super::sets::Set;
+use super::inputs::{PaperInputs, SetCurves};
+use super::sets::ImagePair;
 use super::{Args, CUBES, MAPPED};
 use crate::cli::command_line;
 use crate::control::Control;
 use crate::error::Result;
-use crate::report::RowSettings;
-use crate::report::archive::{Folder, Origin};
-use crate::report::paper::{Experiment, Findings, recall};
+use crate::job::archive::{ComparisonRun, Folder};
+use crate::job::findings::recall;
+use crate::report::paper::{Experiment, Findings};
+use crate::rows::RowSettings;
 use crate::scan::Engine;
 use crate::study::compare::{Archive, Forget};
 use crate::study::paper::{fig1, hypercube, images};
@@ -26,20 +27,20 @@ struct Outcome {
 pub fn experiment(
     name: &str,
     args: &Args,
-    ready: &PaperInputs,
+    inputs: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Experiment>> {
     if name == "fig1"
-        && let Some(known) = finished(args, ready)
+        && let Some(known) = finished(args, inputs)
     {
         return Ok(Some(known));
     }
     let outcome = match name {
-        "fig1" => samples(args, ready, engine, control)?,
-        "pixels" => of_images(name, &ready.pixels, args, ready, engine, control)?,
-        "latents" => of_images(name, &ready.latents, args, ready, engine, control)?,
-        _ => cubes(args, ready, engine, control)?,
+        "fig1" => samples(args, inputs, engine, control)?,
+        "pixels" => of_images(name, &inputs.pixels, args, inputs, engine, control)?,
+        "latents" => of_images(name, &inputs.latents, args, inputs, engine, control)?,
+        _ => cubes(args, inputs, engine, control)?,
     };
     let experiment = |outcome: Outcome| Experiment {
         name: name.into(),
@@ -54,15 +55,15 @@ pub fn experiment(
 }
 
 /// Figure 1 from an earlier run into this folder, if it had the same settings; other experiments reuse their spaces.
-fn finished(args: &Args, ready: &PaperInputs) -> Option<Experiment> {
-    let (folder, plan) = (args.output.as_ref()?, ready.fig1.as_ref()?);
+fn finished(args: &Args, inputs: &PaperInputs) -> Option<Experiment> {
+    let (folder, plan) = (args.output.as_ref()?, inputs.fig1.as_ref()?);
     // Findings that cannot be read are computed and written again.
     let known = recall(folder, "fig1").ok().flatten()?;
-    (known.settings == drawn(args, plan)).then_some(known)
+    (known.settings == fig1_settings(args, plan)).then_some(known)
 }
 
 /// Every setting that the points of figure 1 depend on.
-fn drawn(args: &Args, plan: &fig1::Fig1Plan) -> Value {
+fn fig1_settings(args: &Args, plan: &fig1::Fig1Plan) -> Value {
     json!({
         "quick": args.quick,
         "trials": plan.trials,
@@ -74,16 +75,16 @@ fn drawn(args: &Args, plan: &fig1::Fig1Plan) -> Value {
 /// Figure 1.
 fn samples(
     args: &Args,
-    ready: &PaperInputs,
+    inputs: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Outcome>> {
-    let Some(plan) = &ready.fig1 else {
+    let Some(plan) = &inputs.fig1 else {
         return Ok(None);
     };
     let points = fig1::run(plan, engine, control)?;
     Ok(Some(Outcome {
-        settings: drawn(args, plan),
+        settings: fig1_settings(args, plan),
         findings: Findings {
             halves: fig1::halves(&points),
             points,
@@ -96,9 +97,9 @@ fn samples(
 /// Figures 3 and 4, or table 1, on every set that has curves.
 fn of_images(
     figure: &str,
-    curves: &[Curves],
+    curves: &[SetCurves],
     args: &Args,
-    ready: &PaperInputs,
+    inputs: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Outcome>> {
@@ -106,9 +107,9 @@ fn of_images(
         return Ok(None);
     }
     let (mut points, mut notes, mut sets) = (Vec::new(), Vec::new(), Vec::new());
-    for Curves { set, series, note } in curves {
-        let (data, settings) = (ready.data(*set), ready.settings(args));
-        let set = &ready.sets[*set];
+    for SetCurves { set, series, note } in curves {
+        let (data, settings) = (inputs.data(*set), inputs.settings(args));
+        let set = &inputs.sets[*set];
         notes.extend(set.notes.iter().cloned());
         notes.extend(note.iter().map(|note| format!("{}: {note}", data.name)));
         let mut archive = archive(args, set, figure, control);
@@ -149,14 +150,14 @@ fn of_images(
 /// The folder that keeps the finished spaces of a figure.
 fn archive<'c>(
     args: &Args,
-    set: &Set,
+    set: &ImagePair,
     figure: &str,
     control: &'c Control,
 ) -> Box<dyn Archive + 'c> {
     let Some(folder) = &args.output else {
         return Box::new(Forget);
     };
-    let origin = Origin {
+    let run = ComparisonRun {
         command: command_line(),
         inputs: set.named.pair.iter().flatten().cloned().collect(),
         content: String::new(),
@@ -173,21 +174,21 @@ fn archive<'c>(
         ),
     };
     let folder = folder.join(format!("{figure}-{}", set.named.slug));
-    Box::new(Folder::new(&folder, origin, control))
+    Box::new(Folder::new(&folder, run, control))
 }
 
 /// Figure 5.
 fn cubes(
     args: &Args,
-    ready: &PaperInputs,
+    inputs: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Outcome>> {
-    if ready.fig5.is_empty() {
+    if inputs.fig5.is_empty() {
         return Ok(None);
     }
     let mut cubes = Vec::new();
-    for (d, embeddings) in &ready.fig5 {
+    for (d, embeddings) in &inputs.fig5 {
         let cube = hypercube::run(*d, &MAPPED, embeddings, args.seed, engine, control)?;
         cubes.push(cube);
     }

@@ -1,6 +1,6 @@
 //! Opens and checks everything that the experiments need; whatever can be refused is refused here.
 
-use super::sets::{self, Named, Set};
+use super::sets::{self, ImagePair, Named};
 use super::{Args, CUBES, Which};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -16,20 +16,20 @@ const LEAST: u64 = 64 << 20;
 pub struct PaperInputs {
     pub fig1: Option<fig1::Fig1Plan>,
     /// Curves of figures 3 and 4, and of table 1.
-    pub pixels: Vec<Curves>,
-    pub latents: Vec<Curves>,
+    pub pixels: Vec<SetCurves>,
+    pub latents: Vec<SetCurves>,
     /// The cubes of figure 5, each with its embeddings.
     pub fig5: Vec<(u64, Embeddings)>,
     /// Bytes that the sets leave for spaces.
     pub memory: u64,
-    pub sets: Vec<Set>,
+    pub sets: Vec<ImagePair>,
 }
 
 /// Embeddings as typed, and their rows.
 pub type Embeddings = Vec<(String, Box<dyn Rows>)>;
 
 /// The curves of one set.
-pub struct Curves {
+pub struct SetCurves {
     /// The index of the set.
     pub set: usize,
     pub series: Vec<Series>,
@@ -55,7 +55,7 @@ impl PaperInputs {
         let memory = left.max(LEAST.min(args.memory()));
         let fig1 = args.asks_for(Which::Fig1).then(|| args.fig1(memory));
         fig1.iter().try_for_each(fig1::Fig1Plan::check)?;
-        let mut ready = PaperInputs {
+        let mut inputs = PaperInputs {
             fig1,
             pixels: Vec::new(),
             latents: Vec::new(),
@@ -63,11 +63,11 @@ impl PaperInputs {
             memory,
             sets,
         };
-        for (place, set) in ready.sets.iter().enumerate() {
+        for (place, set) in inputs.sets.iter().enumerate() {
             let shape = set.opened.reference.shape;
             if args.asks_for(Which::Pixels) {
                 let series = images::pixels(shape, &set.named.name, args.quick)?;
-                ready.pixels.push(Curves {
+                inputs.pixels.push(SetCurves {
                     set: place,
                     series,
                     note: None,
@@ -76,18 +76,18 @@ impl PaperInputs {
             if args.asks_for(Which::Latents) && set.named.has_latents() {
                 let numbers = set.opened.reference.rows.dim();
                 let (series, note) = images::latents(args.quick, numbers)?;
-                ready.latents.push(Curves {
+                inputs.latents.push(SetCurves {
                     set: place,
                     series,
                     note,
                 });
             }
         }
-        for Curves { set, series, .. } in ready.pixels.iter().chain(&ready.latents) {
-            let settings = ready.settings(args);
-            images::check(&ready.data(*set), series, settings, control)?;
+        for SetCurves { set, series, .. } in inputs.pixels.iter().chain(&inputs.latents) {
+            let settings = inputs.settings(args);
+            images::check(&inputs.data(*set), series, settings, control)?;
         }
-        Ok(ready)
+        Ok(inputs)
     }
 
     /// The settings of the spaces.
@@ -103,7 +103,7 @@ impl PaperInputs {
 
     /// The images of a set.
     pub fn data(&self, set: usize) -> Data {
-        let Set { named, opened, .. } = &self.sets[set];
+        let ImagePair { named, opened, .. } = &self.sets[set];
         Data {
             name: named.name.clone(),
             reference: opened.reference.clone(),

@@ -12,13 +12,13 @@ use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::images::ImageArgs;
+use crate::job::lock::Lock;
 use crate::job::networks::NetworkArgs;
+use crate::job::results::{self, FolderOwner};
 use crate::job::row_args::RowArgs;
-use crate::report::archive;
+use crate::job::{archive, findings};
 use crate::report::file;
-use crate::report::lock::Lock;
 use crate::report::paper::{self as show, Experiment};
-use crate::report::results::{self, Made};
 use crate::space::{Spec, spec::SpaceStage};
 use crate::study::paper::fig1;
 use clap::ValueEnum;
@@ -185,15 +185,15 @@ impl Args {
 }
 
 /// What the folder of -o is marked as: it holds experiments of several runs, of any data sets.
-fn made() -> Made {
-    Made {
+fn made() -> FolderOwner {
+    FolderOwner {
         command: "paper".into(),
         inputs: Vec::new(),
         grows: false,
     }
 }
 
-/// Run the command.
+/// Runs the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     if args.help_columns {
         return file::print(&show::help());
@@ -203,17 +203,17 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     args.run.tell(note);
     let bar = Bar::advising(control, args.run.shown(), QUICKER);
-    let ready = PaperInputs::new(&args, named, control)?;
+    let inputs = PaperInputs::new(&args, named, control)?;
     if let Some(folder) = &args.output {
         results::claim(folder, &self::made())?;
     }
     let mut made: Vec<Experiment> = Vec::new();
     for name in show::NAMES {
-        let found = experiments::experiment(name, &args, &ready, &*engine, control)?;
+        let found = experiments::experiment(name, &args, &inputs, &*engine, control)?;
         let Some(experiment) = found else { continue };
         // Each experiment is written at once, so that it stays if a later one fails.
         if let Some(folder) = &args.output {
-            show::keep(folder, &experiment)?;
+            findings::keep(folder, &experiment)?;
         }
         made.push(experiment);
     }

@@ -14,7 +14,7 @@ const LETTERS: usize = 60;
 
 /// The source of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
+enum ImageSource {
     /// The built-in sample.
     Sample,
     /// MNIST in the folder of --data.
@@ -33,23 +33,23 @@ pub struct Named {
     pub pair: Option<[String; 2]>,
     /// The suffix of the names of its folders.
     pub slug: String,
-    origin: Origin,
+    source: ImageSource,
 }
 
 impl Named {
-    fn new(name: &str, pair: Option<[String; 2]>, origin: Origin) -> Self {
+    fn new(name: &str, pair: Option<[String; 2]>, source: ImageSource) -> Self {
         Named {
             name: name.into(),
             slug: plain(name),
             pair,
-            origin,
+            source,
         }
     }
 
     /// Whether the experiment on latents uses the set. The built-in networks were trained on Fashion-MNIST, so of the two sets
     /// of --data only that one.
     pub fn has_latents(&self) -> bool {
-        self.origin != Origin::Mnist
+        self.source != ImageSource::Mnist
     }
 }
 
@@ -65,25 +65,29 @@ fn plain(name: &str) -> String {
 
 /// The sets of --data.
 pub fn of_folder(folder: &Path) -> Vec<Named> {
-    let set = |(name, part, origin): (&str, &str, Origin)| {
+    let set = |(name, part, source): (&str, &str, ImageSource)| {
         let file = |kind: &str| {
             let file = folder.join(part).join(format!("{kind}-images-idx3-ubyte"));
             let packed = file.with_file_name(format!("{kind}-images-idx3-ubyte.gz"));
             let there = if file.exists() { file } else { packed };
             there.display().to_string()
         };
-        Named::new(name, Some([file("train"), file("t10k")]), origin)
+        Named::new(name, Some([file("train"), file("t10k")]), source)
     };
     let both = [
-        ("MNIST", "mnist", Origin::Mnist),
-        ("Fashion-MNIST", "fashion-mnist", Origin::Fashion),
+        ("MNIST", "mnist", ImageSource::Mnist),
+        ("Fashion-MNIST", "fashion-mnist", ImageSource::Fashion),
     ];
     both.map(set).into()
 }
 
 /// The built-in sample.
 pub fn sample() -> Vec<Named> {
-    vec![Named::new("sample of Fashion-MNIST", None, Origin::Sample)]
+    vec![Named::new(
+        "sample of Fashion-MNIST",
+        None,
+        ImageSource::Sample,
+    )]
 }
 
 /// Pairs that the user named. Each gets a name that no other has: the training images', with the test images' where that
@@ -107,7 +111,7 @@ pub fn given(images: &[String]) -> Vec<Named> {
                 format!("-{n}")
             }),
             pair: Some(pair.clone()),
-            origin: Origin::Given,
+            source: ImageSource::Given,
         }
     };
     pairs.iter().map(named).collect()
@@ -124,7 +128,7 @@ fn unique(taken: &mut HashSet<String>, text: String, number: impl Fn(usize) -> S
 }
 
 /// A data set, open.
-pub struct Set {
+pub struct ImagePair {
     pub named: Named,
     pub opened: Opened,
     /// Its files, watched since before they were opened.
@@ -136,7 +140,7 @@ pub struct Set {
 /// Opens sets one after the other; each gets the part of the budget for rows that the earlier ones leave.
 ///
 /// Errors: sets that cannot be read.
-pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set>> {
+pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<ImagePair>> {
     let mut rows = args.rows();
     let mut sets = Vec::new();
     for named in named {
@@ -153,7 +157,7 @@ pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set
                 opened.skipped
             )));
         }
-        sets.push(Set {
+        sets.push(ImagePair {
             named,
             opened,
             watch: Arc::new(watch),

@@ -3,6 +3,7 @@
 use super::Args;
 use crate::cli::command_line;
 use crate::error::{Error, Result};
+use crate::job::findings;
 use crate::report::paper::{self as show, Collection, Experiment};
 use crate::report::{file, json, plot};
 use std::path::Path;
@@ -18,7 +19,7 @@ pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
     args.run
         .note(own.experiments.iter().flat_map(|made| &made.notes));
     if let Some(folder) = &args.output {
-        let (experiments, notes) = show::all(folder, &own.experiments);
+        let (experiments, notes) = findings::all(folder, &own.experiments);
         let all = Collection {
             experiments,
             notes,

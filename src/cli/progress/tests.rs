@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 #[test]
 fn a_line_tells_of_each_finished_task_and_of_long_stages() {
-    let mut lines = Lines::new(&[], USUAL);
+    let mut lines = ProgressLines::new(&[], USUAL);
     let start = Instant::now();
     let mut look = |task: &str, stage, seconds| {
         let progress = Progress {
@@ -48,7 +48,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
         &[(WorkStage::Read, "no")],
         &[(WorkStage::Hull, "--no-distance is quicker")],
     ];
-    let mut lines = Lines::new(ADVICE, USUAL);
+    let mut lines = ProgressLines::new(ADVICE, USUAL);
     let start = Instant::now();
     let mut look = |done, total, seconds| {
         let progress = Progress {
@@ -73,7 +73,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
         "{said:?}"
     );
     assert!(look(6, 100, 12).is_empty(), "it was said");
-    let mut quick = Lines::new(&[], USUAL);
+    let mut quick = ProgressLines::new(&[], USUAL);
     let most = Progress {
         done: 90,
         total: 100,
@@ -91,7 +91,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
 /// twice as long, and at the end; its estimate covers all blocks.
 #[test]
 fn a_stage_in_blocks_is_one_stage() {
-    let mut lines = Lines::new(&[JUDGING], USUAL);
+    let mut lines = ProgressLines::new(&[JUDGING], USUAL);
     let start = Instant::now();
     let mut look = |stage, notion: &str, done, seconds| {
         let progress = Progress {
@@ -235,7 +235,7 @@ fn notions_at_work_are_estimated_by_name() {
         leave_one_out: 100,
         ..AnalysisPlan::default()
     };
-    let said = watched(&plan);
+    let said = watched(&plan, 700);
     for name in ["delaunay", "cone", "gauge", "class_own", "local"] {
         let begins = format!("notion {name}: about ");
         let told: Vec<&String> = said
@@ -259,7 +259,7 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
         notions: Wanted(vec!["all".into()]),
         ..AnalysisPlan::default()
     };
-    let said = watched(&plan);
+    let said = watched(&plan, 500);
     assert!(
         said.iter()
             .any(|line| line.starts_with("notion delaunay: about")),
@@ -267,8 +267,9 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
     );
 }
 
-/// The lines of an analysis under thresholds that make every stage a long one; every reading checks the counters.
-fn watched(plan: &AnalysisPlan) -> Vec<String> {
+/// The lines of an analysis under thresholds that make every stage a long one; every reading checks the counters, and
+/// that the total of the notion delaunay is `delaunay_queries`.
+fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
     let impatient = Patience {
         stage: Duration::from_secs(3600),
         task: Duration::from_secs(3600),
@@ -276,7 +277,7 @@ fn watched(plan: &AnalysisPlan) -> Vec<String> {
         left: 0.0,
     };
     let control = Control::default();
-    let lines = Mutex::new((Lines::new(&[JUDGING], impatient), Vec::new()));
+    let lines = Mutex::new((ProgressLines::new(&[JUDGING], impatient), Vec::new()));
     let look = || {
         let mut lines = lines.lock().unwrap();
         let progress = control.progress();
@@ -285,10 +286,7 @@ fn watched(plan: &AnalysisPlan) -> Vec<String> {
             "{progress:?}"
         );
         if progress.notion == "delaunay" && progress.stage == WorkStage::Notion {
-            assert_eq!(
-                progress.total,
-                if plan.leave_one_out > 0 { 700 } else { 500 }
-            );
+            assert_eq!(progress.total, delaunay_queries);
         }
         let found = lines.0.look(String::new(), &progress, Instant::now());
         lines.1.extend(found);

@@ -3,12 +3,12 @@
 //! The check trusts none of this: it compares it with the inputs and the options of its caller, and a difference is a
 //! [`Problem`].
 
-use super::super::{ROW_SETTINGS, RowSettings};
+use super::super::ROW_SETTINGS;
 use super::Problem;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::Evidence;
-use crate::rows::{Rows, content_hash};
+use crate::rows::{RowSettings, Rows, content_hash};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,16 +18,20 @@ pub(super) const KEY: &str = "hullscope.certificates";
 /// Version of the file; raised when certificates of earlier versions can no longer be checked.
 const VERSION: u64 = 2;
 
-/// What a certificate file says of the run that made it.
-#[derive(Debug, Clone, PartialEq)]
+/// What a certificate file says of the run that made it; as JSON the metadata value of [`KEY`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Origin {
+    version: u64,
     /// Certificates about the hull.
     pub certificates: Counts,
     /// Certificates about the cone.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub cone: u64,
     pub reference: Identity,
     pub queries: Identity,
-    /// How the rows were read.
+    /// How the rows were read; stored under a key of its own.
+    #[serde(skip)]
     pub rows: RowSettings,
 }
 
@@ -51,18 +55,6 @@ pub struct Identity {
     pub dim: u64,
     /// The [`content_hash`] of the rows as they were used.
     pub content: String,
-}
-
-/// The JSON value of [`KEY`].
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    version: u64,
-    certificates: Counts,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    cone: u64,
-    reference: Identity,
-    queries: Identity,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -99,7 +91,7 @@ impl Identity {
     }
 
     /// Whether both are the same rows; names are ignored.
-    pub fn is(&self, other: &Identity) -> bool {
+    pub fn same_rows(&self, other: &Identity) -> bool {
         let parts = |of: &Identity| (of.rows, of.dim, of.content.clone());
         parts(self) == parts(other)
     }
@@ -114,6 +106,7 @@ impl Origin {
         control: &Control,
     ) -> Result<Self> {
         Ok(Origin {
+            version: VERSION,
             certificates: Counts::default(),
             cone: 0,
             reference: Identity::of(reference, control)?,
@@ -124,14 +117,7 @@ impl Origin {
 
     /// The metadata value of [`KEY`].
     pub(super) fn to_json(&self) -> String {
-        serde_json::json!(Stored {
-            version: VERSION,
-            certificates: self.certificates,
-            cone: self.cone,
-            reference: self.reference.clone(),
-            queries: self.queries.clone(),
-        })
-        .to_string()
+        serde_json::json!(self).to_string()
     }
 
     /// Parses the metadata of a file: `value` gives the one value of a key, or says what is wrong with it.
@@ -145,17 +131,11 @@ impl Origin {
             let what = format!("the version is {version}; this program checks version {VERSION}");
             return Err(bad(KEY, what));
         }
-        let stored: Stored =
+        let origin: Origin =
             serde_json::from_value(stored).map_err(|error| bad(KEY, error.to_string()))?;
         let rows = serde_json::from_str(&text(ROW_SETTINGS)?)
             .map_err(|error| bad(ROW_SETTINGS, error.to_string()))?;
-        Ok(Origin {
-            certificates: stored.certificates,
-            cone: stored.cone,
-            reference: stored.reference,
-            queries: stored.queries,
-            rows,
-        })
+        Ok(Origin { rows, ..origin })
     }
 }
 
@@ -176,6 +156,7 @@ mod tests {
             ..RowSettings::default()
         };
         let origin = Origin {
+            version: VERSION,
             certificates: Counts {
                 exact: 2,
                 undecided: 1,
@@ -199,43 +180,26 @@ mod tests {
         };
         let good = origin.to_json();
         assert_eq!(read(&good, &settings), Ok(origin));
+        let refused = |stored: &str, settings: &str, word: &str| {
+            let found = read(stored, settings).unwrap_err().to_string();
+            assert!(found.contains(word), "{word}: {found}");
+        };
         let without = |text: &str, key: &str| {
             let mut value: Value = serde_json::from_str(text).unwrap();
             assert!(value.as_object_mut().unwrap().remove(key).is_some());
             value.to_string()
         };
         for key in ["version", "certificates", "reference", "queries"] {
-            let found = read(&without(&good, key), &settings)
-                .unwrap_err()
-                .to_string();
-            assert!(found.contains(key), "{key}: {found}");
+            refused(&without(&good, key), &settings, key);
         }
-        for key in [
-            "limit_reference",
-            "limit_queries",
-            "scale",
-            "normalize",
-            "skip_nonfinite",
-        ] {
-            let found = read(&good, &without(&settings, key))
-                .unwrap_err()
-                .to_string();
-            assert!(found.contains(key), "{key}: {found}");
+        for key in serde_json::json!(rows).as_object().unwrap().keys() {
+            refused(&good, &without(&settings, key), key);
         }
         let version = good.replace("\"version\":2", "\"version\":3");
-        assert!(
-            read(&version, &settings)
-                .unwrap_err()
-                .to_string()
-                .contains("version is 3")
-        );
-        let more = settings.replacen('{', "{\"sorted\":true,", 1);
-        assert!(
-            read(&good, &more)
-                .unwrap_err()
-                .to_string()
-                .contains("sorted")
-        );
+        refused(&version, &settings, "version is 3");
+        let more = |text: &str| text.replacen('{', "{\"sorted\":true,", 1);
+        refused(&good, &more(&settings), "sorted");
+        refused(&more(&good), &settings, "sorted");
         for broken in ["", "{", "null", "[1]"] {
             assert!(read(&good, broken).is_err() && read(broken, &settings).is_err());
         }

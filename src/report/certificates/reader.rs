@@ -4,7 +4,7 @@ use super::{BATCH, OF, Origin, Problem, schema};
 use crate::error::{Error, Place, Result};
 use crate::hull::Evidence;
 use crate::hull::certificate::{Body, Claim, Proof};
-use crate::report::RowSettings;
+use crate::rows::RowSettings;
 use crate::rows::parquet_pages;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// An open certificate file; iterates over its claims, in the order of the file.
-pub struct Reader {
+pub struct CertificateReader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
     origin: Result<Origin, Problem>,
@@ -37,8 +37,8 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
-impl Reader {
-    /// Opens a certificate file and checks its columns. Wrong metadata are an error of [`Reader::origin`] only.
+impl CertificateReader {
+    /// Opens a certificate file and checks its columns. Wrong metadata are an error of [`CertificateReader::origin`] only.
     pub fn open(path: &Path) -> Result<Self> {
         let file = crate::rows::open_file(path)?;
         let again = file
@@ -55,7 +55,7 @@ impl Reader {
             let batches = builder.with_batch_size(BATCH).build();
             let batches =
                 batches.map_err(|error| of_file(format!("cannot be decoded: {error}")))?;
-            Ok(Reader {
+            Ok(CertificateReader {
                 path: path.into(),
                 batches,
                 origin,
@@ -92,10 +92,8 @@ impl Reader {
             };
             let fault = |what: String| wrong(&path, Place::Row(self.row), what);
             let batch = batch.map_err(|error| fault(format!("cannot be decoded: {error}")))?;
-            let columns = CertificateArrays::of(&batch);
-            let columns = columns.ok_or_else(|| fault("a column is missing".into()))?;
             let claims = (0..batch.num_rows())
-                .map(|i| columns.claim(&path, i, self.row + i as u64))
+                .map(|i| BatchRow { batch: &batch, i }.claim(&path, self.row + i as u64))
                 .collect::<Result<_>>()?;
             self.row += batch.num_rows() as u64;
             Ok(Some(claims))
@@ -137,46 +135,42 @@ fn check_columns(path: &Path, found: &Schema) -> Result<()> {
     Ok(())
 }
 
-/// The columns of a batch.
-struct CertificateArrays<'b> {
-    of: Option<&'b ArrayRef>,
-    query: &'b ArrayRef,
-    verdict: &'b ArrayRef,
-    proof: &'b ArrayRef,
-    direction: &'b ArrayRef,
-    margin: &'b ArrayRef,
-    rows: &'b ArrayRef,
-    weights: &'b ArrayRef,
+/// One row of a batch.
+struct BatchRow<'b> {
+    batch: &'b RecordBatch,
+    i: usize,
 }
 
-impl<'b> CertificateArrays<'b> {
-    fn of(batch: &'b RecordBatch) -> Option<Self> {
-        Some(CertificateArrays {
-            of: batch.column_by_name(OF),
-            query: batch.column_by_name("query")?,
-            verdict: batch.column_by_name("verdict")?,
-            proof: batch.column_by_name("proof")?,
-            direction: batch.column_by_name("direction")?,
-            margin: batch.column_by_name("margin")?,
-            rows: batch.column_by_name("rows")?,
-            weights: batch.column_by_name("weights")?,
-        })
+impl<'b> BatchRow<'b> {
+    /// A column. Errors: it is missing, which opening the file has ruled out.
+    fn column(&self, name: &str) -> Result<&'b ArrayRef, String> {
+        let column = self.batch.column_by_name(name);
+        column.ok_or_else(|| format!("the column {name} is missing"))
     }
 
-    /// One row as a claim; a row that contradicts itself is a claim of a contradiction.
-    fn claim(&self, path: &Path, i: usize, row: u64) -> Result<Claim> {
-        if self.query.is_null(i) || self.verdict.is_null(i) {
-            let what = "the query number or the verdict is null";
-            return Err(wrong(path, Place::Row(row), what));
-        }
-        let verdict = self.verdict.as_string::<i32>().value(i);
-        let (of, proof) = match self.body(i) {
-            Ok(of) => (of, self.proved(verdict, i)),
+    /// A text of the row, if it is not null.
+    fn text(&self, name: &str) -> Result<Option<&'b str>, String> {
+        let column = self.column(name)?;
+        let texts = column.as_string::<i32>();
+        Ok((!column.is_null(self.i)).then(|| texts.value(self.i)))
+    }
+
+    /// The row as a claim; a row that contradicts itself is a claim of a contradiction.
+    fn claim(&self, path: &Path, row: u64) -> Result<Claim> {
+        let fault = |what: String| wrong(path, Place::Row(row), what);
+        let query = self.column("query").map_err(fault)?;
+        let verdict = self.text("verdict").map_err(fault)?;
+        let Some(verdict) = verdict.filter(|_| !query.is_null(self.i)) else {
+            return Err(fault("the query number or the verdict is null".into()));
+        };
+        let (of, proof) = match self.body() {
+            Ok(of) => (of, self.proved(verdict)),
+            // The cone, so that it is not counted among the hull's certificates.
             Err(what) => (Body::Cone, Err(what)),
         };
         Ok(Claim {
             of,
-            query: self.query.as_primitive::<UInt64Type>().value(i),
+            query: query.as_primitive::<UInt64Type>().value(self.i),
             proof: proof.unwrap_or_else(|what| Proof::Contradiction {
                 verdict: verdict.into(),
                 what,
@@ -184,46 +178,44 @@ impl<'b> CertificateArrays<'b> {
         })
     }
 
-    fn body(&self, i: usize) -> Result<Body, String> {
-        let Some(of) = self.of else {
+    fn body(&self) -> Result<Body, String> {
+        if self.batch.column_by_name(OF).is_none() {
             return Ok(Body::Hull);
-        };
-        let name = (!of.is_null(i)).then(|| of.as_string::<i32>().value(i));
+        }
+        let name = self.text(OF)?;
         let known = Body::ALL.into_iter().find(|body| Some(body.name()) == name);
         known.ok_or_else(|| format!("`{OF}` is {}, not hull or cone", name.unwrap_or("null")))
     }
 
     /// The proof of the verdict, or why the row holds none.
-    fn proved(&self, verdict: &str, i: usize) -> Result<Proof, String> {
-        let proof = self.proof.as_string::<i32>();
-        let proof = (!proof.is_null(i)).then(|| proof.value(i));
+    fn proved(&self, verdict: &str) -> Result<Proof, String> {
+        let proof = self.text("proof")?;
         let is = |evidence: Evidence| proof == Some(evidence.name());
         let separated = is(Evidence::Separated);
         let combined = is(Evidence::Exact) || is(Evidence::Tolerance);
         match verdict {
             "outside" if separated => {
-                null(&[("rows", self.rows), ("weights", self.weights)], i)?;
-                let margin = self.margin.as_primitive::<Float64Type>();
-                if margin.is_null(i) {
+                self.null(&["rows", "weights"])?;
+                let margin = self.column("margin")?;
+                if margin.is_null(self.i) {
                     return Err("the verdict needs a margin, but it is null".into());
                 }
                 Ok(Proof::Outside {
-                    direction: floats("direction", self.direction, i)?,
-                    margin: margin.value(i),
+                    direction: self.floats("direction")?,
+                    margin: margin.as_primitive::<Float64Type>().value(self.i),
                 })
             }
             "inside" if combined => {
-                null(&[("direction", self.direction), ("margin", self.margin)], i)?;
-                let rows = item("rows", self.rows, i)?;
+                self.null(&["direction", "margin"])?;
+                let rows = self.item("rows")?;
                 Ok(Proof::Inside {
                     rows: rows.as_primitive::<UInt64Type>().values().to_vec(),
-                    weights: floats("weights", self.weights, i)?,
+                    weights: self.floats("weights")?,
                     exact: is(Evidence::Exact),
                 })
             }
             "undecided" if proof.is_none() => {
-                null(&[("direction", self.direction), ("margin", self.margin)], i)?;
-                null(&[("rows", self.rows), ("weights", self.weights)], i)?;
+                self.null(&["direction", "margin", "rows", "weights"])?;
                 Ok(Proof::None)
             }
             "outside" | "inside" | "undecided" => Err(match proof {
@@ -235,34 +227,37 @@ impl<'b> CertificateArrays<'b> {
             )),
         }
     }
-}
 
-/// Checks that columns which belong to another verdict are null.
-fn null(columns: &[(&str, &ArrayRef)], i: usize) -> Result<(), String> {
-    match columns.iter().find(|(_, column)| !column.is_null(i)) {
-        None => Ok(()),
-        Some((name, _)) => Err(format!("the verdict has no {name}, but some are given")),
+    /// Checks that columns which belong to another verdict are null.
+    fn null(&self, names: &[&str]) -> Result<(), String> {
+        for name in names {
+            if !self.column(name)?.is_null(self.i) {
+                return Err(format!("with this verdict `{name}` must be null"));
+            }
+        }
+        Ok(())
+    }
+
+    /// One list, without nulls.
+    fn item(&self, name: &str) -> Result<ArrayRef, String> {
+        let column = self.column(name)?;
+        if column.is_null(self.i) {
+            return Err(format!("the verdict needs {name}, but they are null"));
+        }
+        let item = column.as_list::<i32>().value(self.i);
+        if item.null_count() > 0 {
+            return Err(format!("the {name} hold a null"));
+        }
+        Ok(item)
+    }
+
+    fn floats(&self, name: &str) -> Result<Vec<f64>, String> {
+        let item = self.item(name)?;
+        Ok(item.as_primitive::<Float64Type>().values().to_vec())
     }
 }
 
-/// One list, without nulls.
-fn item(name: &str, column: &ArrayRef, i: usize) -> Result<ArrayRef, String> {
-    if column.is_null(i) {
-        return Err(format!("the verdict needs {name}, but they are null"));
-    }
-    let item = column.as_list::<i32>().value(i);
-    if item.null_count() > 0 {
-        return Err(format!("the {name} hold a null"));
-    }
-    Ok(item)
-}
-
-fn floats(name: &str, column: &ArrayRef, i: usize) -> Result<Vec<f64>, String> {
-    let item = item(name, column, i)?;
-    Ok(item.as_primitive::<Float64Type>().values().to_vec())
-}
-
-impl Iterator for Reader {
+impl Iterator for CertificateReader {
     type Item = Result<Claim>;
 
     fn next(&mut self) -> Option<Self::Item> {

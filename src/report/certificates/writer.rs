@@ -22,14 +22,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A certificate file that is being written.
-pub struct Writer<'r> {
+pub struct CertificateWriter<'r> {
     file: ParquetWriter,
     schema: Arc<Schema>,
     reference: &'r dyn Rows,
     origin: Origin,
 }
 
-impl<'r> Writer<'r> {
+impl<'r> CertificateWriter<'r> {
     /// A writer to `path`. `origin` identifies the rows of the certificates (its counts are set here); row numbers are looked up
     /// in `reference`.
     pub fn create(
@@ -39,7 +39,7 @@ impl<'r> Writer<'r> {
         reference: &'r dyn Rows,
     ) -> Result<Self> {
         let schema = schema();
-        Ok(Writer {
+        Ok(CertificateWriter {
             file: ParquetWriter::create(path, &schema, packed(properties(context)))?,
             schema,
             reference,
@@ -141,7 +141,7 @@ impl CertificateBuilders {
     }
 }
 
-impl Sink for Writer<'_> {
+impl Sink for CertificateWriter<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         for part in records.chunks(BATCH) {
             let batch = self.batch(part);
@@ -149,16 +149,16 @@ impl Sink for Writer<'_> {
             let ParquetWriter { output, writer } = &mut self.file;
             // Row groups have a fixed size, so that memory does not grow with the number of queries.
             if writer.in_progress_size() > 64 << 20 {
-                writer.flush().map_err(|error| output.failed(error))?;
+                writer.flush().map_err(|error| output.format_error(error))?;
             }
         }
         Ok(())
     }
 }
 
-impl FileSink for Writer<'_> {
+impl FileSink for CertificateWriter<'_> {
     fn written(self: Box<Self>) -> Result<Output> {
-        let Writer {
+        let CertificateWriter {
             mut file, origin, ..
         } = *self;
         let entry = KeyValue::new(KEY.to_string(), origin.to_json());

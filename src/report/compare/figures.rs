@@ -201,7 +201,9 @@ fn distances_figure(report: &Report) -> Figure {
     let all = report.spaces.len();
     let left_out = match all - rows.len() {
         0 => String::new(),
-        count => format!("; {count} of {all} spaces left out: this median is unknown or 0"),
+        count => format!(
+            "; {count} of {all} spaces not drawn: the reference's median nearest distance is unknown or 0"
+        ),
     };
     let dots = rows.iter().flat_map(|row| row.dots.iter().flatten());
     let ends = dots.filter_map(|dot| dot.spread);

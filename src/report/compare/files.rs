@@ -108,7 +108,7 @@ pub fn help(by_label: bool) -> String {
     columns::help("rates.parquet", &rates()) + &by_label.unwrap_or_default()
 }
 
-/// Write the rates of all spaces.
+/// Writes the rates of all spaces.
 pub fn write_rates(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
     let mut rows = Vec::new();
     for space in &report.spaces {
@@ -121,7 +121,7 @@ pub fn write_rates(path: &Path, command: &str, settings: &Value, report: &Report
     columns::write(path, command, settings, &rates(), &rows)
 }
 
-/// Write the rates of all spaces by class.
+/// Writes the rates of all spaces by class.
 pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
     let mut rows = Vec::new();
     for space in &report.spaces {

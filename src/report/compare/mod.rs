@@ -15,7 +15,7 @@ pub(super) mod words;
 pub use figures::{dot, figures};
 pub use files::{help, write_labels, write_rates};
 pub use names::shortened;
-pub use page::{Made, page, write_page};
+pub use page::{RunInfo, page, write_page};
 pub use reading::findings;
 pub use table::table;
 pub use words::{grouped, number};

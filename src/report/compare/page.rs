@@ -4,7 +4,7 @@ use super::names::shortened;
 use super::{figures, reading, words};
 use crate::error::Result;
 use crate::report::columns::{TableColumn, as_field, columns};
-use crate::report::html::{self, Figure, Picture, Section, SectionPart, Table};
+use crate::report::html::{self, PageFigure, Picture, Section, SectionPart, Table};
 use crate::report::{file, outcomes, plot};
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
@@ -21,7 +21,7 @@ const ACROSS: usize = 7;
 
 /// The command, inputs and settings of a comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Made {
+pub struct RunInfo {
     pub command: String,
     pub date: String,
     /// The inputs by role: reference, queries, labels, encoder.
@@ -32,7 +32,7 @@ pub struct Made {
 /// Writes the page; `sheets` holds spaces with their contact sheets as PNG.
 pub fn write_page(
     path: &Path,
-    made: &Made,
+    made: &RunInfo,
     report: &Report,
     sheets: &[(String, Vec<u8>)],
 ) -> Result<()> {
@@ -42,7 +42,11 @@ pub fn write_page(
 /// The page as HTML: the findings, the figures, the numbers, and how it was made.
 ///
 /// Errors: a figure that cannot be drawn.
-pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Result<String, String> {
+pub fn page(
+    made: &RunInfo,
+    report: &Report,
+    sheets: &[(String, Vec<u8>)],
+) -> Result<String, String> {
     let (short, typed) = shortened(report);
     let name = |space: &String| {
         let known = typed.iter().find(|(_, typed)| typed == space);
@@ -50,7 +54,7 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     };
     let sheets = sheets.iter().map(|(space, png)| (name(space), png.clone()));
     let (report, sheets) = (&short, &sheets.collect::<Vec<_>>());
-    let mut sections = vec![read(report)];
+    let mut sections = vec![findings_section(report)];
     sections.extend(drawn(report)?);
     for found in &report.outcomes {
         sections.push(outcomes::section(found)?);
@@ -61,7 +65,8 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     sections.extend(classes(report));
     sections.extend(pictures(report, sheets));
     sections.extend(warnings(report));
-    sections.extend([how(made), sources()]);
+    let sources = Section::new("Sources", vec![SectionPart::sources()]);
+    sections.extend([how_made(made), sources]);
     let count = report.spaces.len();
     let plural = if count == 1 { "" } else { "s" };
     let title =
@@ -69,7 +74,7 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     Ok(html::page(title, sections, &made.date))
 }
 
-fn how(made: &Made) -> Section {
+fn how_made(made: &RunInfo) -> Section {
     let mut facts = made.inputs.clone();
     facts.push(("Date".into(), made.date.clone()));
     let parts = vec![
@@ -80,7 +85,7 @@ fn how(made: &Made) -> Section {
     Section::new("How it was made", parts)
 }
 
-fn read(report: &Report) -> Section {
+fn findings_section(report: &Report) -> Section {
     let mut parts = vec![
         SectionPart::Terms(reading::findings(report)),
         SectionPart::Text(reading::question(report)),
@@ -128,8 +133,8 @@ fn columns() -> Vec<TableColumn<'static, SpaceReport>> {
             "The rate that Gaussian data of the same number of rows and the same rank would have (Kabluchko and \
              Zaporozhets).";
         "d_eff" = words::effective(space),
-            "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or no queries are \
-             outside it has only a bound (cannot tell); not given where undecided queries decide the rate.";
+            "Effective hull dimension: the rank at which Gaussian data have the measured rate. 'cannot tell': all or no \
+             queries are outside, which only bounds it. Not given where undecided queries decide the rate.";
         "Distance" = space.distance_ratio.as_ref().map_or("–".into(), |ratio| words::number(ratio.median)),
             "Median over the queries of the certified lower bound of the distance to the hull (0 inside), in units of the \
              reference's median nearest distance; not given where that is unknown or 0, as where most rows are repeated.";
@@ -324,7 +329,7 @@ fn two_hulls(spaces: &[&SpaceReport]) -> String {
 /// One row per class and one column per space.
 fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
     let row = |place: usize| {
-        let cell = |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), both);
+        let cell = |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), two_rates);
         std::iter::once(labels[place].label.clone())
             .chain(spaces.iter().map(cell))
             .collect()
@@ -338,15 +343,15 @@ fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
     )
 }
 
-fn both(label: &LabelReport) -> String {
+fn two_rates(label: &LabelReport) -> String {
     format!(
         "{} ({})",
-        share(of(label, "hull")),
+        share(rate_of(label, "hull")),
         share(label.own_class.as_ref())
     )
 }
 
-fn of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
+fn rate_of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
     label.rates.iter().find(|rate| rate.notion == notion)
 }
 
@@ -362,8 +367,8 @@ fn by_class(space: &SpaceReport) -> Table {
             label.n_reference.to_string(),
             label.n_queries.to_string(),
         ];
-        cells.extend(notions.iter().map(|notion| share(of(label, notion))));
-        cells.extend([interval(of(label, "hull")), share(own), interval(own)]);
+        cells.extend(notions.iter().map(|notion| share(rate_of(label, notion))));
+        cells.extend([interval(rate_of(label, "hull")), share(own), interval(own)]);
         cells
     };
     let names = notions.iter();
@@ -396,7 +401,7 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
     let sheet = |(place, (space, png)): (usize, &(String, Vec<u8>))| SectionPart::Details {
         summary: space.clone(),
         open: place == open,
-        parts: vec![SectionPart::Figure(Figure {
+        parts: vec![SectionPart::Figure(PageFigure {
             alt: format!(
                 "Contact sheet of {space}: the most interpolated and the most extrapolated queries"
             ),
@@ -416,18 +421,4 @@ fn warnings(report: &Report) -> Option<Section> {
         .map(|(space, text)| format!("{}: {text}", space.space))
         .collect();
     (!all.is_empty()).then(|| Section::new("Warnings", vec![SectionPart::List(all)]))
-}
-
-fn sources() -> Section {
-    let links = SectionPart::links(&[
-        (
-            "Balestriero, Pesenti, LeCun: Learning in High Dimension Always Amounts to Extrapolation",
-            "https://arxiv.org/abs/2110.09485",
-        ),
-        (
-            "Kabluchko, Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices",
-            "https://arxiv.org/abs/1704.04968",
-        ),
-    ]);
-    Section::new("Sources", vec![links])
 }

@@ -2,10 +2,7 @@
 
 use super::words;
 use crate::study::compare::{Rate, Report, SpaceReport};
-use crate::study::rate::wilson95;
-
-/// Where both rates are above this, the only finding is that the hull does not tell queries from reference rows.
-const NEARLY_ALL: f64 = 0.99;
+use crate::study::rate::Contrast;
 
 /// Differences are significant where the corrected p-value is below this.
 const LEVEL: f64 = 0.05;
@@ -58,9 +55,14 @@ fn on_sphere(space: &SpaceReport, norm: f64) -> String {
             percent(own),
             compared(cone, own)
         ),
-        (Some(one), None) | (None, Some(one)) => {
-            format!(". {} % are outside the cone of the rows", percent(one))
-        }
+        (Some(cone), None) => format!(
+            ". {} % of the queries are outside the cone of the rows",
+            percent(cone)
+        ),
+        (None, Some(own)) => format!(
+            ". {} % of the reference rows left out are outside the cone of the others",
+            percent(own)
+        ),
     };
     format!("{vacuous}{cone}")
 }
@@ -72,17 +74,19 @@ fn finding(space: &SpaceReport) -> String {
     };
     let ball = match (words::asked(space, "ball"), words::left_out(space, "ball")) {
         (Some(ball), Some(own)) => format!(
-            ". Beyond the usual distance to the nearest row: {} % and {} %, {}",
+            ". {} % of the queries and {} % of the reference rows left out are farther from their nearest row than usual: {}",
             percent(ball),
             percent(own),
             compared(ball, own)
         ),
-        (Some(one), None) | (None, Some(one)) => {
-            format!(
-                ". Beyond the usual distance to the nearest row: {} %",
-                percent(one)
-            )
-        }
+        (Some(ball), None) => format!(
+            ". {} % of the queries are farther from their nearest row than usual",
+            percent(ball)
+        ),
+        (None, Some(own)) => format!(
+            ". {} % of the reference rows left out are farther from their nearest row than usual",
+            percent(own)
+        ),
         (None, None) => String::new(),
     };
     let open = match space.rate("hull").map_or(0, |rate| rate.undecided) {
@@ -92,27 +96,15 @@ fn finding(space: &SpaceReport) -> String {
     format!("{hull}{ball}.{open}")
 }
 
-/// Whether queries extrapolate more than reference rows, by Newcombe's 95 % interval for a difference of two proportions
-/// (Statistics in Medicine 17, 1998, method 10), widened by the undecided queries.
-fn compared(queries: &Rate, own: &Rate) -> &'static str {
-    let ends = |rate: &Rate| {
-        let most = rate.outside + rate.undecided;
-        let all = rate.queries.max(1) as f64;
-        let [low, _] = wilson95(rate.outside, rate.queries);
-        let [_, high] = wilson95(most, rate.queries);
-        (rate.outside as f64 / all, low, most as f64 / all, high)
-    };
-    let (least, low, most, high) = ends(queries);
-    let (own_least, own_low, own_most, own_high) = ends(own);
-    if least > NEARLY_ALL && own_least > NEARLY_ALL {
-        return "nearly all of both, so that the hull does not tell queries from reference rows";
-    }
-    let more = least - own_most - (least - low).hypot(own_high - own_most) > 0.0;
-    let less = own_least - most - (own_least - own_low).hypot(high - most) > 0.0;
-    match (more, less) {
-        (true, _) => "more extrapolation than in the reference",
-        (_, true) => "less extrapolation than in the reference",
-        _ => "no more extrapolation than in the reference",
+/// Whether queries extrapolate more than reference rows.
+fn compared(queries: &Rate, left_out: &Rate) -> &'static str {
+    match queries.against(left_out) {
+        Contrast::NearlyAll => {
+            "nearly all of both, so that the hull does not tell queries from reference rows"
+        }
+        Contrast::More => "more extrapolation than in the reference",
+        Contrast::Less => "less extrapolation than in the reference",
+        Contrast::None => "no more extrapolation than in the reference",
     }
 }
 
@@ -131,8 +123,7 @@ pub fn question(report: &Report) -> String {
     };
     format!(
         "Inside the hull means: equal to a weighted mean of reference rows, with non-negative weights. Such weights, or a \
-         direction that \
-         separates the query from all rows, prove each answer; of {} answers {open}.",
+         direction that separates the query from all rows, prove each answer; of {} answers {open}.",
         words::grouped(all)
     )
 }
@@ -143,36 +134,8 @@ pub fn pairs(report: &Report) -> Option<String> {
     (!report.pairs.is_empty()).then(|| {
         format!(
             "All spaces saw the same queries: {differ} of {} pairs of spaces differ in which queries are inside (McNemar's exact \
-             test, \
-             corrected by Holm, p < {LEVEL}).",
+             test, corrected by Holm, p < {LEVEL}).",
             report.pairs.len()
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// At equal rates, large samples differ significantly and small ones do not, nor samples with too many undecided queries.
-    #[test]
-    fn only_a_clear_difference_is_one() {
-        let rate = |queries, outside| Rate::new("hull", queries, outside, 0);
-        let said = |a: Rate, b: Rate| compared(&a, &b);
-        let none = "no more extrapolation than in the reference";
-        assert_eq!(said(rate(100, 40), rate(100, 35)), none);
-        assert_eq!(
-            said(rate(10_000, 4000), rate(10_000, 3500)),
-            "more extrapolation than in the reference"
-        );
-        assert_eq!(
-            said(rate(10_000, 3500), rate(10_000, 4000)),
-            "less extrapolation than in the reference"
-        );
-        let mut open = rate(10_000, 3500);
-        open.undecided = 500;
-        assert_eq!(said(open, rate(10_000, 4000)), none);
-        let all = said(rate(1000, 1000), rate(1000, 995));
-        assert!(all.starts_with("nearly all of both"));
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::names::shortened;
 use super::words;
+use crate::report::numerals::filled;
 use crate::report::text_table;
 use crate::study::compare::{LabelReport, Pair, Report, SetReport, SpaceReport};
 
@@ -88,7 +89,7 @@ fn rates(spaces: &[SpaceReport]) -> String {
         ]
     };
     let key = "
-outside: of the hull. left out: reference rows, each outside the hull of the others, %.
+outside: of the hull. left out: % of reference rows outside the hull of all other rows.
 rank: affine rank of the reference. Gaussian: Gaussian data of the same N and rank.
 d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
@@ -206,23 +207,15 @@ fn fitting<'s>(rest: &mut Vec<&'s SpaceReport>, first: usize) -> Vec<&'s SpaceRe
 
 /// A list of values by space after the heading `what`, in lines that fit; empty without values.
 fn listed(what: &str, spaces: impl IntoIterator<Item = String>) -> String {
-    let mut lines = vec![format!("{what}:")];
-    for (place, space) in spaces.into_iter().enumerate() {
-        if place > 0 {
-            lines.last_mut().into_iter().for_each(|line| line.push(','));
-        }
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + space.chars().count() + 2 <= WIDE => {
-                line.push(' ');
-                line.push_str(&space);
-            }
-            _ => lines.push(format!("  {space}")),
-        }
-    }
-    match lines == [format!("{what}:")] {
-        true => String::new(),
-        false => lines.join("\n") + "\n",
-    }
+    let mut texts: Vec<String> = spaces.into_iter().map(|space| space + ",").collect();
+    let Some(last) = texts.last_mut() else {
+        return String::new();
+    };
+    last.pop();
+    texts.insert(0, format!("{what}:"));
+    // The lines after the first are indented.
+    let fits = |line: &str| line.chars().count() + 2 <= WIDE;
+    filled(texts, fits).join("\n  ") + "\n"
 }
 
 /// The number of reference rows of each space, where these differ.
@@ -257,7 +250,7 @@ fn pairs(report: &Report) -> String {
     if count == 0 {
         return String::new();
     }
-    let head = "inside the hull in; both; only there; only first; neither; undecided; p; p, Holm";
+    let head = "space; inside both; only this; only first; neither; undecided; p; p, Holm";
     let row = |pair: &Pair| {
         [
             broken(&pair.b),

@@ -61,7 +61,7 @@ pub fn notions() -> List<NotionOutcomes> {
             "The p-value of that test: small where the score adds to the nearest distance.";
         "adds_log_odds" = row.adds.value().map(|a| a.log_odds),
             "Change of an error's log odds by one standard deviation of the score, the nearest distance held constant.";
-        "missing" = super::words::strength(row).err().map(Missing::words),
+        "missing" = row.strength().err().map(Missing::words),
             "Why there is no area (of losses, no rank correlation), in a few words.";
     })
 }

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::report::numerals::{distinct, grouped};
-use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, Panel, Series, THEORY};
+use crate::report::plot::{Axis, Figure, Heat, HeatCell, Lines, Panel, Series, THEORY};
 use crate::study::outcomes::{NotionOutcomes, OutcomeKind, Outcomes};
 
 /// The most curves in one panel, as many as there are styles; the second limit is for curves with bands.
@@ -20,15 +20,15 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
     let loss = outcomes.kind == OutcomeKind::Loss;
     let spaces = words::spaces(outcomes);
     let cell = |space: &str, column: &str| {
-        let found = words::of_space(outcomes, space);
+        let found = outcomes.of_space(space);
         let notion = found.into_iter().find(|notion| notion.notion == column)?;
-        Some(match words::strength(notion) {
+        Some(match notion.strength() {
             // Strength runs from -1 to 1; 0 is chance.
-            Ok(value) => Cell {
+            Ok(value) => HeatCell {
                 text: format!("{value:.2}"),
                 strength: if loss { value } else { 2.0 * value - 1.0 },
             },
-            Err(why) => Cell {
+            Err(why) => HeatCell {
                 text: why.words().into(),
                 strength: 0.0,
             },
@@ -41,7 +41,7 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
         true => "Rank correlation of score and loss".into(),
         false => format!(
             "Which score predicts {}: AUROC",
-            words::told(&outcomes.kind)
+            words::target(&outcomes.kind)
         ),
     };
     (!columns.is_empty()).then(|| Figure {
@@ -69,9 +69,9 @@ fn strongest<'o>(
     has: fn(&NotionOutcomes) -> bool,
     most: usize,
 ) -> Vec<&'o NotionOutcomes> {
-    let all = words::of_space(outcomes, space);
+    let all = outcomes.of_space(space);
     let all: Vec<&NotionOutcomes> = all.into_iter().filter(|notion| has(notion)).collect();
-    let strength = |place: &usize| words::strength(all[*place]).unwrap_or(0.0);
+    let strength = |place: &usize| all[*place].strength().unwrap_or(0.0);
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
     order.truncate(most);
@@ -83,7 +83,7 @@ fn strongest<'o>(
 fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool, most: usize) -> String {
     let spaces = words::spaces(outcomes);
     let mut counts = spaces.iter().map(|space| {
-        let all = words::of_space(outcomes, space);
+        let all = outcomes.of_space(space);
         all.into_iter().filter(|notion| has(notion)).count()
     });
     match counts.any(|count| count > most) {
@@ -127,7 +127,7 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
     let has = |notion: &NotionOutcomes| !notion.deciles.is_empty();
     let rate = Axis {
         range: (!loss).then_some((0.0, 1.0)),
-        ..Axis::linear(words::rate(&outcomes.kind))
+        ..Axis::linear(words::rate_name(&outcomes.kind))
     };
     let axes = [
         Axis::linear("decile of the score, 10: most extrapolated").within(1.0, 10.0),
@@ -145,12 +145,10 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
         Series::curve(&notion.notion, style, points.collect(), band.collect())
     });
     (!panels.is_empty()).then(|| Figure {
-        title: match loss {
-            true => "Mean loss by decile of each score".into(),
-            false => format!(
-                "{} by decile of each score",
-                capital(words::rate(&outcomes.kind).trim_end_matches(", %"))
-            ),
+        title: match &outcomes.kind {
+            OutcomeKind::Errors => "Error rate by decile of each score".into(),
+            OutcomeKind::Loss => "Mean loss by decile of each score".into(),
+            OutcomeKind::Sets([_, second]) => format!("Share of {second} by decile of each score"),
         },
         note: format!(
             "{}; bands: 95 %; equal scores share a decile{}",
@@ -186,7 +184,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         [axis(&others), axis(&found)],
         &[chance],
         |style, notion| {
-            let label = match words::strength(notion) {
+            let label = match notion.strength() {
                 Ok(value) => format!("{} {value:.2}", notion.notion),
                 Err(_) => notion.notion.clone(),
             };
@@ -200,7 +198,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     (!panels.is_empty()).then(|| Figure {
         title: format!(
             "ROC curves: which score predicts {}",
-            words::told(&outcomes.kind)
+            words::target(&outcomes.kind)
         ),
         note: format!(
             "{}; numbers are the areas under the curves{}",
@@ -209,13 +207,4 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         ),
         panels,
     })
-}
-
-/// The text with its first letter as a capital.
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters
-        .next()
-        .map(|letter| letter.to_uppercase().collect::<String>());
-    first.unwrap_or_default() + letters.as_str()
 }

@@ -45,7 +45,7 @@ pub fn figures(outcomes: &Outcomes) -> Vec<(&'static str, plot::Figure)> {
         .collect()
 }
 
-/// Write the tables as Parquet and the figures as PNG and SVG into a folder.
+/// Writes the tables as Parquet and the figures as PNG and SVG into a folder.
 ///
 /// Errors: files that cannot be written.
 pub fn write_all(

@@ -14,7 +14,7 @@ use std::path::Path;
 /// Errors: a figure that cannot be drawn.
 pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
     let mut parts = vec![
-        SectionPart::Text(words::asked(outcomes)),
+        SectionPart::Text(words::introduction(outcomes)),
         SectionPart::Terms(words::findings(outcomes)),
     ];
     let alt = "the numbers are in the tables below";
@@ -159,7 +159,7 @@ fn numbers(outcomes: &Outcomes) -> Table {
             "FPR95", "E-AURC", "Adds, p",
         ],
     };
-    let rate = words::rate(kind);
+    let rate = words::rate_name(kind);
     let caption = format!("By space and notion; inside and outside: {rate} with 95 % intervals.");
     let rows = outcomes.notions.iter().map(row);
     Table::new(caption, head.iter().copied(), rows.collect(), 2)

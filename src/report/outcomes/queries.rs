@@ -23,9 +23,9 @@ pub const FILE: &str = "queries.parquet";
 const NEAREST: &str = "nearest";
 
 /// Notions whose score is the distance to the nearest row, in order of preference.
-const SAME: [&str; 3] = ["ball", "ball_1", "knn_1"];
+const NEAREST_NOTIONS: [&str; 3] = ["ball", "ball_1", "knn_1"];
 
-const ENDS: [&str; 2] = ["_score", "_outside"];
+const SUFFIXES: [&str; 2] = ["_score", "_outside"];
 
 /// The queries of a comparison, from its folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,13 +93,13 @@ impl FileRows {
     }
 }
 
-/// Read the table.
+/// Reads the table.
 ///
 /// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
 /// about the same queries.
 pub fn read(path: &Path) -> Result<KeptQueries> {
     let table = &load(path)?;
-    Table { path, table }.kept()
+    QueriesTable { path, table }.kept()
 }
 
 /// The whole table as it is.
@@ -129,16 +129,16 @@ pub fn load(path: &Path) -> Result<RecordBatch> {
 /// Errors: columns that are missing or of another type.
 pub fn scores(path: &Path, table: &RecordBatch, space: &str, notion: &str) -> Result<Scores> {
     let rows: Vec<usize> = (0..table.num_rows()).collect();
-    Table { path, table }.scores(space, notion, &rows)
+    QueriesTable { path, table }.scores(space, notion, &rows)
 }
 
 /// The table with its path.
-struct Table<'t> {
+struct QueriesTable<'t> {
     path: &'t Path,
     table: &'t RecordBatch,
 }
 
-impl Table<'_> {
+impl QueriesTable<'_> {
     fn column(&self, name: &str, of: &DataType) -> Result<Option<&ArrayRef>> {
         match self.table.column_by_name(name) {
             Some(column) if column.data_type() == of => Ok(Some(column)),
@@ -199,7 +199,12 @@ impl Table<'_> {
                 number.filter(|_| numbers.is_valid(row))
             };
             let all: Option<Vec<u64>> = of_space.iter().map(number).collect();
-            all.ok_or_else(|| wrong(self.path, "query_row holds what is no number of a row"))
+            all.ok_or_else(|| {
+                wrong(
+                    self.path,
+                    "query_row holds a value that is not a row number",
+                )
+            })
         };
         let queries = rows(of_first)?;
         for (space, of_space) in &spaces {
@@ -211,7 +216,7 @@ impl Table<'_> {
             }
         }
         let notions = self.notions();
-        let mut same = SAME.into_iter();
+        let mut same = NEAREST_NOTIONS.into_iter();
         let nearest = same.find(|known| notions.iter().any(|notion| notion == known));
         let mut scores = Vec::new();
         for (space, of_space) in &spaces {
@@ -249,14 +254,14 @@ impl Table<'_> {
         let schema = self.table.schema();
         let has = |name: &str| schema.field_with_name(name).is_ok();
         let names = schema.fields().iter();
-        let names = names.filter_map(|field| field.name().strip_suffix(ENDS[0]));
-        let both = names.filter(|id| has(&format!("{id}{}", ENDS[1])));
+        let names = names.filter_map(|field| field.name().strip_suffix(SUFFIXES[0]));
+        let both = names.filter(|id| has(&format!("{id}{}", SUFFIXES[1])));
         both.map(String::from).collect()
     }
 
     fn scores(&self, space: &str, notion: &str, rows: &[usize]) -> Result<Scores> {
-        let score = self.needed(&format!("{notion}{}", ENDS[0]), &DataType::Float64)?;
-        let outside = self.needed(&format!("{notion}{}", ENDS[1]), &DataType::Boolean)?;
+        let score = self.needed(&format!("{notion}{}", SUFFIXES[0]), &DataType::Float64)?;
+        let outside = self.needed(&format!("{notion}{}", SUFFIXES[1]), &DataType::Boolean)?;
         let (outside, score) = (truths(outside, rows), floats(score, rows));
         let sampled = self.column(&format!("{notion}{}", sampled::ENDING), &DataType::Boolean)?;
         let sample = sampled.map(|sampled| {

@@ -7,7 +7,7 @@ use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Out
 
 /// The table of all notions, one line per space and notion; then the comparisons of notions within a space.
 pub fn table(outcomes: &Outcomes) -> String {
-    let mut text = words::asked(outcomes) + "\n\n";
+    let mut text = words::introduction(outcomes) + "\n\n";
     text += &match outcomes.kind {
         OutcomeKind::Loss => losses(outcomes),
         _ => errors(outcomes),
@@ -82,7 +82,7 @@ fn errors(outcomes: &Outcomes) -> String {
         }));
         table.add_row(row);
     }
-    let own = |notion: &NotionOutcomes| !words::fair(kind, &notion.notion);
+    let own = |notion: &NotionOutcomes| !notion.is_fair(kind);
     let flagged = match kind {
         OutcomeKind::Sets([_, second]) => second,
         _ => "the errors",
@@ -94,7 +94,7 @@ in class: over pairs of one class. AP: average precision. FPR95: % of others fla
 {}adds: does the score add to the nearest distance as a predictor?
 {}",
         text_table::text(table),
-        words::rate(kind),
+        words::rate_name(kind),
         if sets { "" } else { "E-AURC: excess risk over coverage. " },
         match outcomes.notions.iter().any(own) {
             true => "class_own uses the query's label, which a model does not know.\n",
@@ -134,7 +134,7 @@ fn pairs(outcomes: &Outcomes) -> String {
     let tested = outcomes.comparisons.iter();
     let tested = tested.filter_map(|pair| Some((pair, pair.found.value()?)));
     let spaces = words::spaces(outcomes).into_iter();
-    let best = spaces.filter_map(|space| Some(words::strongest(outcomes, space)?.0));
+    let best = spaces.filter_map(|space| Some(outcomes.strongest(space)?.0));
     let rows = best.flat_map(|best| {
         let tested = tested.clone().filter(|(pair, _)| pair.space == best.space);
         tested.filter_map(|(pair, found)| {

@@ -1,6 +1,5 @@
 //! Numbers of outcomes as text, and the findings in sentences.
 
-use crate::notion::class::OWN;
 use crate::report::numerals::{
     between, distinct, grouped, none_sampled, number, of_queries, percent, probability,
 };
@@ -41,7 +40,7 @@ pub fn interval(kind: &OutcomeKind, risk: &Risk) -> String {
 }
 
 /// The name of the rates, with their unit.
-pub fn rate(kind: &OutcomeKind) -> String {
+pub fn rate_name(kind: &OutcomeKind) -> String {
     match kind {
         OutcomeKind::Errors => "error rate, %".into(),
         OutcomeKind::Loss => "mean loss".into(),
@@ -50,7 +49,7 @@ pub fn rate(kind: &OutcomeKind) -> String {
 }
 
 /// What a score is to predict.
-pub fn told(kind: &OutcomeKind) -> String {
+pub fn target(kind: &OutcomeKind) -> String {
     match kind {
         OutcomeKind::Errors => "errors".into(),
         OutcomeKind::Loss => "losses".into(),
@@ -58,25 +57,9 @@ pub fn told(kind: &OutcomeKind) -> String {
     }
 }
 
-/// How well a notion predicts the outcome: its AUROC, or its rank correlation with losses.
-pub fn strength(notion: &NotionOutcomes) -> Result<f64, Missing> {
-    match (&notion.auroc, &notion.spearman) {
-        (Measured::Value(area), _) => Ok(area.value),
-        (_, Measured::Value(spearman)) => Ok(spearman.rho),
-        (Measured::Missing(Missing::NotOfThisOutcome), Measured::Missing(why)) => Err(*why),
-        (Measured::Missing(why), _) => Err(*why),
-    }
-}
-
 /// The spaces, in order.
 pub fn spaces(outcomes: &Outcomes) -> Vec<&str> {
     distinct(outcomes.notions.iter().map(|notion| notion.space.as_str()))
-}
-
-/// The notions of a space, in order.
-pub fn of_space<'o>(outcomes: &'o Outcomes, space: &str) -> Vec<&'o NotionOutcomes> {
-    let all = outcomes.notions.iter();
-    all.filter(|notion| notion.space == space).collect()
 }
 
 /// A notion's name beside its numbers, with the number of queries if it judged a sample.
@@ -88,7 +71,7 @@ pub fn named(notion: &NotionOutcomes) -> String {
 }
 
 /// The number of queries with a known outcome, and the share of errors or the mean loss.
-pub fn asked(outcomes: &Outcomes) -> String {
+pub fn introduction(outcomes: &Outcomes) -> String {
     let kind = &outcomes.kind;
     let Measured::Value(all) = &outcomes.all else {
         return "No outcome is known of any query.".into();
@@ -109,15 +92,10 @@ pub fn asked(outcomes: &Outcomes) -> String {
     text + &of_sample(outcomes, all.queries) + &not_sampled(outcomes)
 }
 
-/// Whether a notion judged at most half of `queries` queries.
-fn is_few(notion: &NotionOutcomes, queries: u64) -> bool {
-    2 * notion.queries <= queries
-}
-
 /// A sentence that names the notions which judged at most half of the queries; empty if there are none.
 fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
     let all = outcomes.notions.iter();
-    let few = all.filter(|notion| is_few(notion, queries) && notion.queries > 0);
+    let few = all.filter(|notion| notion.is_few(queries) && notion.queries > 0);
     let Some(most) = few.clone().map(|notion| notion.queries).max() else {
         return String::new();
     };
@@ -161,30 +139,12 @@ pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether a notion uses only what a model knows. The hull of a query's own class uses the label, and with it part of the
-/// answer to whether the model errs.
-pub fn fair(kind: &OutcomeKind, notion: &str) -> bool {
-    *kind != OutcomeKind::Errors || notion != OWN
-}
-
-/// The notion of a space whose score predicts the outcome best. Notions that judged a sample are not compared with those
-/// that judged all queries: estimates from few queries vary more, so that their maximum is too often the largest.
-pub fn strongest<'o>(outcomes: &'o Outcomes, space: &str) -> Option<(&'o NotionOutcomes, f64)> {
-    let notions = of_space(outcomes, space);
-    let most = notions.iter().map(|notion| notion.queries).max()?;
-    let fair = notions
-        .into_iter()
-        .filter(|notion| fair(&outcomes.kind, &notion.notion) && !is_few(notion, most));
-    let known = fair.filter_map(|notion| Some((notion, strength(notion).ok()?)));
-    known.max_by(|a, b| a.1.total_cmp(&b.1))
-}
-
 fn finding(outcomes: &Outcomes, space: &str) -> String {
     let kind = &outcomes.kind;
-    let told = told(kind);
-    let notions = of_space(outcomes, space);
-    let best = match strongest(outcomes, space) {
-        None => format!("No score can predict {told}."),
+    let target = target(kind);
+    let notions = outcomes.of_space(space);
+    let best = match outcomes.strongest(space) {
+        None => format!("No score can predict {target}."),
         Some((notion, strength)) => {
             let [auroc, rho] = [
                 notion.auroc.map(|found| found.interval95),
@@ -203,11 +163,11 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
             let ends = shown(&ends, |ends| shown(ends, areas));
             match strength <= chance {
                 true => format!(
-                    "No notion's score predicts {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
+                    "No notion's score predicts {target} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
                      {notion}."
                 ),
                 false => format!(
-                    "{notion} predicts {told} best: {name} {area} (95 %: {ends}), {better} than chance."
+                    "{notion} predicts {target} best: {name} {area} (95 %: {ends}), {better} than chance."
                 ),
             }
         }
@@ -223,7 +183,7 @@ fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
     let test = test.map_or(String::new(), |p| {
         format!("; Fisher's exact test: p {}", equals(*p))
     });
-    let (inside, outside, rate) = (side(&hull.inside), side(&hull.outside), rate(kind));
+    let (inside, outside, rate) = (side(&hull.inside), side(&hull.outside), rate_name(kind));
     let mut text = format!(" Inside the hull: {inside}; outside: {outside} ({rate}{test}).");
     if let Measured::Value(adds) = &hull.adds {
         text += &format!(

@@ -5,7 +5,7 @@ use crate::report::compare::grouped;
 use crate::report::plot::{Axis, Figure, Lines, Panel, Series, THEORY};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
-use crate::study::theory::absorption;
+use crate::study::theory;
 
 /// The figures, each with the name of its experiment, which is that of its file.
 pub fn figures(collection: &Collection) -> Vec<(String, Figure)> {
@@ -94,15 +94,7 @@ fn null(series: &[(String, Vec<&Point>)]) -> Vec<(f64, f64)> {
     let (Some(first), Some(low), Some(high)) = (all().next(), dims().min(), dims().max()) else {
         return Vec::new();
     };
-    let mut curve = Vec::new();
-    let mut d = low;
-    while d <= high {
-        let inside = absorption(first.n, d, 1.0).inside;
-        curve.push((d as f64, inside));
-        // Where the share is nearly 0, one more point completes the curve.
-        d += if inside < 1e-6 { (high - d).max(1) } else { 1 };
-    }
-    curve
+    theory::absorption_curve(first.n, low, high)
 }
 
 /// Shares inside, one curve per series.

@@ -3,16 +3,14 @@
 //! Parquet has one row per point. All rates are of samples inside.
 //!
 //! An [`Experiment`] carries its own command, date, settings and notes, because the experiments of a folder may come from
-//! several runs ([`keep`], [`all`]).
+//! several runs.
 
 mod figures;
-mod findings_folder;
 mod page;
 mod tables;
 mod words;
 
 pub use figures::figures;
-pub use findings_folder::{all, keep, recall};
 pub use page::page;
 pub use tables::{table, wrapped};
 pub use words::{reading, set_up};

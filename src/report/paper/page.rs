@@ -1,6 +1,6 @@
 //! The experiments as one self-contained page.
 
-use super::tables::for_page;
+use super::tables::tables;
 use super::{Collection, Experiment, figures, reading, set_up};
 use crate::report::html::{self, Section, SectionPart};
 use crate::report::plot::Figure;
@@ -30,7 +30,7 @@ pub fn page(collection: &Collection) -> Result<String, String> {
             vec![SectionPart::List(collection.notes.clone())],
         ));
     }
-    sections.push(Section::new("Sources", vec![sources()]));
+    sections.push(Section::new("Sources", vec![SectionPart::sources()]));
     let title = "Learning in high dimension always amounts to extrapolation: the experiments";
     Ok(html::page(title, sections, &collection.date))
 }
@@ -42,7 +42,7 @@ fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Section
         let alt = format!("{}; the numbers are in the tables below", figure.title);
         parts.push(SectionPart::figure(figure, alt, &figure.title)?);
     }
-    for table in for_page(&experiment.findings, &experiment.name) {
+    for table in tables(&experiment.findings, &experiment.name) {
         // A table that fits a screen is open.
         let open = table.rows.len() <= 16;
         parts.push(SectionPart::Details {
@@ -74,17 +74,4 @@ fn title(experiment: &str) -> &'static str {
         "latents" => "Images in latent space",
         _ => "Vertices of a cube",
     }
-}
-
-fn sources() -> SectionPart {
-    SectionPart::links(&[
-        (
-            "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
-            "https://arxiv.org/abs/2110.09485",
-        ),
-        (
-            "Kabluchko and Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices, 2020",
-            "https://arxiv.org/abs/1704.04968",
-        ),
-    ])
 }

@@ -2,7 +2,7 @@
 
 use super::{Experiment, Findings, curves, set_up};
 use crate::report::html::Table;
-use crate::report::numerals::hundredths;
+use crate::report::numerals::{filled, hundredths};
 use crate::report::text_table;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
@@ -11,8 +11,8 @@ use crate::study::paper::hypercube::{Hypercube, View};
 /// The columns of a table of shares.
 const SHARES: [&str; 8] = ["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"];
 
-/// The tables of an experiment for the page.
-pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<Table> {
+/// The tables of an experiment.
+pub(super) fn tables(findings: &Findings, figure: &str) -> Vec<Table> {
     match figure {
         "fig1" if findings.halves.is_empty() => Vec::new(),
         "fig1" => vec![Table::new(
@@ -37,34 +37,21 @@ pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<Table> {
     }
 }
 
-/// The text for a terminal, at most two screens: each experiment with its set-up, then the N at which half are inside
-/// (figure 1), the share inside by dimension, or the cubes.
+/// The text for a terminal, at most two screens: each experiment with its set-up and its tables.
 pub fn table(experiments: &[Experiment]) -> String {
-    let each = experiments.iter().map(|experiment| {
-        let set_up = wrapped(&set_up(experiment));
-        format!("{set_up}\n\n{}", numbers(&experiment.findings))
-    });
-    each.collect()
-}
-
-fn numbers(findings: &Findings) -> String {
     let mut text = String::new();
-    if !findings.halves.is_empty() {
-        let head = ["", "d", "first N, measured", "95 %", "exactly"];
-        let rows = aligned(&head, half_rows(&findings.halves));
-        text +=
-            &format!("Figure 1: the first N at which half of the new ones are inside\n{rows}\n\n");
-    }
-    for figure in ["pixels", "latents"] {
-        for (data, series) in curves(&findings.points, figure) {
-            let rows = aligned(&SHARES, share_rows(&series));
-            text += &format!("{data}: inside the hull of the training images\n{rows}\n\n");
+    for experiment in experiments {
+        text += &format!("{}\n\n", wrapped(&set_up(experiment)));
+        for Table {
+            caption,
+            head,
+            rows,
+            ..
+        } in tables(&experiment.findings, &experiment.name)
+        {
+            let rows = text_table::aligned(text_table::rows(head, rows));
+            text += &format!("{caption}\n{rows}\n\n");
         }
-    }
-    for cube in &findings.cubes {
-        let head = ["", "dimensions", "look inside", "outside", "exactly"];
-        let rows = aligned(&head, cube_rows(cube));
-        text += &format!("{}\n{rows}\n\n", cube_caption(cube));
     }
     text
 }
@@ -74,17 +61,8 @@ const LINE: usize = 100;
 
 /// A paragraph broken into lines for a terminal.
 pub fn wrapped(text: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => {
-                *line += " ";
-                *line += word;
-            }
-            _ => lines.push(word.into()),
-        }
-    }
-    lines.join("\n")
+    let fits = |line: &str| line.chars().count() <= LINE;
+    filled(text.split_whitespace(), fits).join("\n")
 }
 
 fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
@@ -103,11 +81,6 @@ fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
         ]
     };
     halves.iter().map(row).collect()
-}
-
-/// Rows under a head, numbers aligned right.
-fn aligned(head: &[&str], rows: Vec<Vec<String>>) -> String {
-    text_table::aligned(text_table::rows(head, rows))
 }
 
 fn share_rows(series: &[(String, Vec<&Point>)]) -> Vec<Vec<String>> {

@@ -2,17 +2,17 @@
 
 use super::{Curves, Experiment, Findings, curves};
 use crate::report::compare::grouped;
-use crate::study::paper::Point;
 use crate::study::paper::fig1::{INNER, KNOTS, SETTINGS};
 use crate::study::paper::images::BESIDE;
+use crate::study::paper::{Point, dimension_of_half};
 use crate::study::theory;
 
 /// Describes an experiment of the paper, and its set-up in this run.
 pub fn set_up(experiment: &Experiment) -> String {
     let here = match experiment.name.as_str() {
-        "fig1" => drawn(experiment),
-        "fig5" => mapped(experiment),
-        figure => asked(experiment, figure),
+        "fig1" => samples_of_run(experiment),
+        "fig5" => cubes_of_run(experiment),
+        figure => images_of_run(experiment, figure),
     };
     format!("{} Here: {here}.", about(&experiment.name))
 }
@@ -61,7 +61,7 @@ fn seed(experiment: &Experiment) -> String {
 }
 
 /// The set-up of figure 1 in this run.
-fn drawn(experiment: &Experiment) -> String {
+fn samples_of_run(experiment: &Experiment) -> String {
     let mut sizes: Vec<u64> = experiment.findings.points.iter().map(|p| p.n).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -77,7 +77,7 @@ fn drawn(experiment: &Experiment) -> String {
 }
 
 /// The images in this run.
-fn asked(experiment: &Experiment, figure: &str) -> String {
+fn images_of_run(experiment: &Experiment, figure: &str) -> String {
     let sets = curves(&experiment.findings.points, figure).into_iter();
     let each = sets.map(|(data, series)| {
         let first = series.iter().flat_map(|(_, points)| points).next();
@@ -96,7 +96,7 @@ fn asked(experiment: &Experiment, figure: &str) -> String {
 }
 
 /// The cubes in this run.
-fn mapped(experiment: &Experiment) -> String {
+fn cubes_of_run(experiment: &Experiment) -> String {
     let cubes = &experiment.findings.cubes;
     let dims: Vec<String> = cubes.iter().map(|cube| cube.d.to_string()).collect();
     let views = cubes.first().map_or(&[][..], |cube| &cube.views);
@@ -152,7 +152,7 @@ fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
         format!("{rate:.2} % at d = {} ({})", point.d, point.series)
     };
     let half = |(name, points): &(String, Vec<&Point>)| {
-        Some(format!("{:.1} ({name})", half_left(points)?))
+        Some(format!("{:.1} ({name})", dimension_of_half(points)?))
     };
     let halves: Vec<String> = series.iter().filter_map(half).collect();
     let halves = match (halves.is_empty(), theory::effective_dimension(low.n, 0.5)) {
@@ -189,16 +189,5 @@ fn halves(findings: &Findings) -> Option<String> {
              {manifold} for a manifold of dimension 1.",
             theory::first_n_half(INNER as u64)
         )
-    })
-}
-
-/// The dimension at which a curve first falls to one half, interpolated linearly in log d.
-fn half_left(points: &[&Point]) -> Option<f64> {
-    let mut points = points.to_vec();
-    points.sort_by_key(|point| point.d);
-    points.windows(2).find_map(|pair| {
-        let (above, below) = (pair[0].rate - 0.5, pair[1].rate - 0.5);
-        let (from, to) = ((pair[0].d as f64).ln(), (pair[1].d as f64).ln());
-        (above > 0.0 && below <= 0.0).then(|| (from + (to - from) * above / (above - below)).exp())
     })
 }

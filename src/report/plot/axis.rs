@@ -15,8 +15,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// A scale that holds all values that the axis can show. `with_zero` is for bars.
-    pub fn of(axis: &Axis, values: impl Iterator<Item = f64>, with_zero: bool) -> Self {
+    /// A scale that holds all values that the axis can show.
+    pub fn of(axis: &Axis, values: impl Iterator<Item = f64>) -> Self {
         let shown = values.filter(|value| Scale::shows(axis, *value));
         let (mut low, mut high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |all, value| {
             (all.0.min(value), all.1.max(value))
@@ -34,8 +34,6 @@ impl Scale {
         }
         if axis.logarithmic {
             Scale::logarithmic(low / 1.25, high * 1.25)
-        } else if with_zero {
-            Scale::linear(low.min(0.0), high.max(0.0) * 1.08)
         } else {
             let room = 0.04 * (high - low).max(1e-9 * high.abs().max(1e-300));
             Scale::linear(low - room, high + room)
@@ -190,7 +188,7 @@ mod tests {
             logarithmic,
             ..Axis::linear("")
         };
-        Scale::of(&axis, values.iter().copied(), false)
+        Scale::of(&axis, values.iter().copied())
     }
 
     #[test]
@@ -227,18 +225,15 @@ mod tests {
     #[test]
     fn a_range_is_kept_unless_a_value_is_beyond() {
         let axis = Axis::linear("").within(0.0, 100.0);
-        let scale = Scale::of(&axis, [12.0, 40.0].into_iter(), false);
+        let scale = Scale::of(&axis, [12.0, 40.0].into_iter());
         assert_eq!((scale.place(0.0), scale.place(100.0)), (0.0, 1.0));
         assert_eq!(scale.ticks, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(
-            Scale::of(&axis, [120.0].into_iter(), false).place(120.0),
-            1.0
-        );
-        assert_eq!(Scale::of(&axis, [].into_iter(), false).place(50.0), 0.5);
+        assert_eq!(Scale::of(&axis, [120.0].into_iter()).place(120.0), 1.0);
+        assert_eq!(Scale::of(&axis, [].into_iter()).place(50.0), 0.5);
     }
 
     #[test]
-    fn numbers_as_people_write_them() {
+    fn ticks_are_written_short() {
         let pairs = [
             (0.0, "0"),
             (0.001, "0.001"),

@@ -1,6 +1,7 @@
 //! Drawing primitives: lines, areas and text, in points, on any `plotters` canvas.
 
-use super::style::{FAMILY, Hatch, Marker, Style};
+use super::style::{FAMILY, Marker, Style};
+use crate::report::numerals::filled;
 use plotters::coord::Shift;
 use plotters::element::{Circle, PathElement, Polygon, Text};
 use plotters::prelude::{DrawingArea, DrawingBackend};
@@ -135,18 +136,9 @@ pub fn fitted(text: &str, size: Size, most: f64) -> String {
 
 /// Text in lines of at most `most` points, broken at spaces; a longer word is cut.
 pub fn wrapped(text: &str, size: Size, most: f64) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        let joined = lines.last().map(|line| format!("{line} {word}"));
-        match joined.filter(|joined| width(joined, size) <= most) {
-            Some(joined) => {
-                lines.pop();
-                lines.push(joined);
-            }
-            None => lines.push(fitted(word, size, most)),
-        }
-    }
-    lines
+    let lines = filled(text.split_whitespace(), |line| width(line, size) <= most);
+    let lines = lines.iter().map(|line| fitted(line, size, most));
+    lines.collect()
 }
 
 /// A drawing on a white background.
@@ -160,7 +152,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         Ok(Canvas { area })
     }
 
-    /// Text centred at a position, in both directions.
+    /// A title, centred at a position.
     pub fn title(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.centred(text, Size::Title, x, y)
     }
@@ -176,7 +168,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 
     /// Text that ends at a position.
-    pub fn before(&self, text: &str, x: f64, y: f64) -> Drawn {
+    pub fn right_aligned(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.text(
             text,
             (x, y),
@@ -190,7 +182,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 
     /// Text rotated by 90 degrees, read from below, centred at a position.
-    pub fn upright(&self, text: &str, x: f64, y: f64) -> Drawn {
+    pub fn rotated(&self, text: &str, x: f64, y: f64) -> Drawn {
         let style = text_style(Size::Normal, HPos::Center, VPos::Center)
             .transform(FontTransform::Rotate270);
         self.text(text, (x, y), style)
@@ -229,25 +221,8 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             .map_err(failed)
     }
 
-    /// A bar in a style: a tint, an outline, and hatching.
-    pub fn bar(&self, bar: Area, style: Style) -> Drawn {
-        let corners = [
-            (bar.left, bar.bottom),
-            (bar.left, bar.top),
-            (bar.right, bar.top),
-            (bar.right, bar.bottom),
-        ];
-        let plain = style.hatch == Hatch::None;
-        let tint = if plain { 0.75 } else { 0.25 };
-        self.fill(&corners, style.colour.mix(tint))?;
-        for (from, to) in hatching(bar, style.hatch) {
-            self.line(&[from, to], style.colour, 1.0)?;
-        }
-        self.line(&[&corners[..], &corners[..1]].concat(), style.colour, 1.0)
-    }
-
     /// A white dot with a dark edge, which is visible on a thick line.
-    pub fn pip(&self, at: Place) -> Drawn {
+    pub fn median_marker(&self, at: Place) -> Drawn {
         self.disc(at, 3.4, BLACK)?;
         self.disc(at, 2.2, WHITE)
     }
@@ -307,36 +282,6 @@ fn dashes(through: &[Place], dash: &[f64]) -> Vec<Vec<Place>> {
     parts
 }
 
-/// The lines of a hatching in an area.
-fn hatching(area: Area, hatch: Hatch) -> Vec<(Place, Place)> {
-    const STEP: f64 = 8.0;
-    let height = area.bottom - area.top;
-    let count = |length: f64| (length / STEP) as usize;
-    let rising = || {
-        // x + y is constant along a line that rises to the right.
-        (1..=count(area.width() + height)).map(|line| {
-            let sum = line as f64 * STEP;
-            let (from, to) = ((sum - height).max(0.0), sum.min(area.width()));
-            let place = |across: f64| (area.left + across, area.top + sum - across);
-            (place(from), place(to))
-        })
-    };
-    let mirrored = |(from, to): (Place, Place)| {
-        let turn = |(x, y): Place| (area.left + area.right - x, y);
-        (turn(from), turn(to))
-    };
-    match hatch {
-        Hatch::None => Vec::new(),
-        Hatch::Rising => rising().collect(),
-        Hatch::Falling => rising().map(mirrored).collect(),
-        Hatch::Crossed => rising().chain(rising().map(mirrored)).collect(),
-        Hatch::Level => (1..=count(height))
-            .map(|line| area.bottom - line as f64 * STEP)
-            .map(|y| ((area.left, y), (area.right, y)))
-            .collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,23 +294,5 @@ mod tests {
         assert_eq!(parts[1], [(8.0, 0.0), (10.0, 0.0), (10.0, 2.0)]);
         assert_eq!(parts.len(), 3);
         assert!(dashes(&corner[..1], &[4.0, 4.0]).is_empty());
-    }
-
-    #[test]
-    fn hatching_stays_inside() {
-        let area = Area {
-            left: 5.0,
-            top: 10.0,
-            right: 35.0,
-            bottom: 90.0,
-        };
-        for hatch in [Hatch::Rising, Hatch::Falling, Hatch::Crossed, Hatch::Level] {
-            let lines = hatching(area, hatch);
-            assert!(lines.len() > 5);
-            for (x, y) in lines.into_iter().flat_map(|(from, to)| [from, to]) {
-                let across = (4.999..35.001).contains(&x);
-                assert!(across && (9.999..90.001).contains(&y), "{hatch:?} {x} {y}");
-            }
-        }
     }
 }

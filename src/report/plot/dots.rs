@@ -95,7 +95,7 @@ pub fn size(dots: &Dots) -> (f64, f64) {
     DotsLayout::of(dots).size(dots.rows.len())
 }
 
-/// Draw the panel into its area.
+/// Draws the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) -> Drawn {
     let layout = DotsLayout::of(dots);
     let left = area.left + EDGE + layout.labels + BESIDE;
@@ -118,18 +118,18 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
         [dot.value, low, high]
     });
     let marks = dots.rows.iter().filter_map(|row| row.reference);
-    let scale = Scale::of(&dots.x, values.chain(marks), false);
+    let scale = Scale::of(&dots.x, values.chain(marks));
     for place in (0..dots.rows.len()).step_by(2) {
         let y = plot.top + layout.row * place as f64;
         let below = y + layout.row;
         let corners = [(area.left, y), (end, y), (end, below), (area.left, below)];
         canvas.fill(&corners, SHADE.mix(1.0))?;
     }
-    lines::across(canvas, end, plot, &scale, &dots.x.label)?;
+    lines::horizontal_axis(canvas, end, plot, &scale, &dots.x.label)?;
     let [.., right, left] = plot.corners();
     canvas.line(&[left, right], BLACK, 1.0)?;
     let x = plot.right + 12.0 + layout.notes;
-    canvas.before(&dots.notes, x, plot.top - 9.0)?;
+    canvas.right_aligned(&dots.notes, x, plot.top - 9.0)?;
     for (place, row) in dots.rows.iter().enumerate() {
         let top = plot.top + layout.row * place as f64;
         let middle = top + 0.5 * (layout.row + layout.lift);
@@ -140,9 +140,9 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
             canvas.label(&label, area.left + EDGE, top + 0.5 * LINE + 2.0)?;
         } else {
             let label = canvas::fitted(&row.label, Size::Normal, layout.labels + 1.0);
-            canvas.before(&label, plot.left - BESIDE, y)?;
+            canvas.right_aligned(&label, plot.left - BESIDE, y)?;
         }
-        canvas.before(&row.note, end - EDGE, y)?;
+        canvas.right_aligned(&row.note, end - EDGE, y)?;
         let across = |value: f64| plot.left + scale.place(value) * plot.width();
         one(canvas, dots, row, middle, layout.row - layout.lift, &across)?;
     }
@@ -176,7 +176,7 @@ fn one<B: DrawingBackend>(
             }
         }
         match dots.quantiles {
-            true => canvas.pip((across(dot.value), y))?,
+            true => canvas.median_marker((across(dot.value), y))?,
             false => canvas.marker((across(dot.value), y), style)?,
         }
     }

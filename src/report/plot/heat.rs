@@ -4,7 +4,7 @@
 //! and the number is in each cell.
 
 use super::canvas::{self, Area, Canvas, Drawn, FAINT, Size};
-use super::{Cell, Heat};
+use super::{Heat, HeatCell};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor};
 
@@ -46,7 +46,7 @@ pub fn size(heat: &Heat) -> (f64, f64) {
     (width + 24.0, HEAD + HIGH * heat.rows.len() as f64 + FOOT)
 }
 
-/// Draw the panel into its area.
+/// Draws the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) -> Drawn {
     let layout = HeatLayout::of(heat);
     let left = area.left + layout.labels + FREE;
@@ -57,7 +57,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) 
     for (row, (name, cells)) in heat.rows.iter().zip(&heat.cells).enumerate() {
         let top = area.top + HEAD + HIGH * row as f64;
         let name = canvas::fitted(name, Size::Normal, layout.labels + 1.0);
-        canvas.before(&name, left - 0.7 * FREE, top + 0.5 * HIGH + 1.0)?;
+        canvas.right_aligned(&name, left - 0.7 * FREE, top + 0.5 * HIGH + 1.0)?;
         for (column, cell) in cells.iter().enumerate() {
             let place = Area {
                 left: left + layout.cell * column as f64,
@@ -71,7 +71,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) 
     Ok(())
 }
 
-fn one<B: DrawingBackend>(canvas: &Canvas<'_, B>, place: Area, cell: Option<&Cell>) -> Drawn {
+fn one<B: DrawingBackend>(canvas: &Canvas<'_, B>, place: Area, cell: Option<&HeatCell>) -> Drawn {
     let corners = place.corners();
     if let Some(cell) = cell {
         let ground = if cell.strength < 0.0 { WRONG } else { STRONG };

@@ -53,7 +53,7 @@ impl Sample {
                 canvas.line(&whole, style.colour, 1.0)?;
                 let core = [(x + 0.25 * LINE, y), (x + 0.75 * LINE, y)];
                 canvas.line(&core, style.colour, 4.0)?;
-                canvas.pip(middle)
+                canvas.median_marker(middle)
             }
             Sample::Tick => canvas.line(&[(middle.0, y - TICK), (middle.0, y + TICK)], BLACK, 1.5),
         }
@@ -69,7 +69,7 @@ pub struct Legend {
 }
 
 impl Legend {
-    /// Break entries into rows of at most a width.
+    /// Breaks entries into rows of at most a width.
     pub fn new<'e>(entries: impl Iterator<Item = (&'e str, Sample)>, width: f64) -> Self {
         let mut rows: Vec<Vec<Entry>> = Vec::new();
         let mut used = f64::INFINITY;

@@ -25,7 +25,7 @@ impl Frame {
     }
 }
 
-/// Draw the panel into its area.
+/// Draws the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines) -> Drawn {
     let spots = || lines.spots.iter().flat_map(|spots| &spots.all);
     let curves = || lines.series.iter().flat_map(|series| &series.points);
@@ -36,9 +36,9 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
             .copied()
             .chain(spots().filter_map(|spot| spot.interval))
     };
-    let x = Scale::of(&lines.x, points().map(|point| point.0), false);
+    let x = Scale::of(&lines.x, points().map(|point| point.0));
     let ends = bands().flat_map(|band| [band.0, band.1]);
-    let y = Scale::of(&lines.y, points().map(|point| point.1).chain(ends), false);
+    let y = Scale::of(&lines.y, points().map(|point| point.1).chain(ends));
     let ticks: Vec<String> = y.ticks.iter().map(|tick| written(*tick)).collect();
     let left = area.left + 22.0 + canvas::widest(&ticks) + 8.0;
     let named = lines.series.iter();
@@ -68,16 +68,16 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let title = canvas::fitted(&lines.title, Size::Normal, room);
     canvas.centred(&title, Size::Normal, middle, area.top + 12.0)?;
     legend.draw(canvas, left, area.top + head + 12.0)?;
-    upward(canvas, frame.plot, &frame.y)?;
-    across(
+    vertical_axis(canvas, frame.plot, &frame.y)?;
+    horizontal_axis(
         canvas,
         area.right + 10.0,
         frame.plot,
         &frame.x,
         &lines.x.label,
     )?;
-    corner(canvas, frame.plot)?;
-    canvas.upright(&lines.y.label, area.left + 10.0, frame.plot.middle_down())?;
+    axis_lines(canvas, frame.plot)?;
+    canvas.rotated(&lines.y.label, area.left + 10.0, frame.plot.middle_down())?;
     for series in &lines.series {
         band(canvas, &frame, lines, series)?;
     }
@@ -88,27 +88,23 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
 }
 
 /// Grid and numbers of the vertical axis.
-pub(super) fn upward<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    plot: Area,
-    scale: &Scale,
-) -> Drawn {
+fn vertical_axis<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area, scale: &Scale) -> Drawn {
     for tick in &scale.ticks {
         let y = plot.bottom - scale.place(*tick) * (plot.bottom - plot.top);
         canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
-        canvas.before(&written(*tick), plot.left - 6.0, y)?;
+        canvas.right_aligned(&written(*tick), plot.left - 6.0, y)?;
     }
     Ok(())
 }
 
 /// The lines of both axes.
-pub(super) fn corner<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
+fn axis_lines<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
     let [upper_left, _, lower_right, lower_left] = plot.corners();
     canvas.line(&[upper_left, lower_left, lower_right], BLACK, 1.0)
 }
 
 /// The horizontal axis: grid, ticks, numbers up to `right`, and the label below.
-pub(super) fn across<B: DrawingBackend>(
+pub(super) fn horizontal_axis<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
     right: f64,
     plot: Area,

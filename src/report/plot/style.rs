@@ -1,4 +1,4 @@
-//! How series look: colours of different lightness, dashes, markers, hatching; and the font.
+//! How series look: colours of different lightness, dashes and markers; and the font.
 //!
 //! The colours are those of Okabe and Ito, distinguishable with colour blindness; dark and light ones alternate.
 
@@ -18,7 +18,6 @@ pub struct Style {
     /// Lengths of dashes and gaps in turn, in points; empty for a solid line.
     pub dash: &'static [f64],
     pub marker: Marker,
-    pub hatch: Hatch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,65 +28,32 @@ pub enum Marker {
     Diamond,
 }
 
-/// The hatching of a bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hatch {
-    None,
-    Rising,
-    Falling,
-    Crossed,
-    Level,
+const fn style((red, green, blue): (u8, u8, u8), dash: &'static [f64], marker: Marker) -> Style {
+    Style {
+        colour: RGBColor(red, green, blue),
+        dash,
+        marker,
+    }
 }
 
 const STYLES: [Style; 6] = [
-    Style {
-        colour: RGBColor(60, 60, 60),
-        dash: &[],
-        marker: Marker::Circle,
-        hatch: Hatch::None,
-    },
-    Style {
-        colour: RGBColor(0, 114, 178),
-        dash: &[9.0, 4.0],
-        marker: Marker::Square,
-        hatch: Hatch::Rising,
-    },
-    Style {
-        colour: RGBColor(213, 94, 0),
-        dash: &[2.0, 3.0],
-        marker: Marker::Triangle,
-        hatch: Hatch::Falling,
-    },
-    Style {
-        colour: RGBColor(0, 158, 115),
-        dash: &[10.0, 3.0, 2.0, 3.0],
-        marker: Marker::Diamond,
-        hatch: Hatch::Crossed,
-    },
-    Style {
-        colour: RGBColor(204, 121, 167),
-        dash: &[5.0, 2.0],
-        marker: Marker::Circle,
-        hatch: Hatch::Level,
-    },
-    Style {
-        colour: RGBColor(230, 159, 0),
-        dash: &[14.0, 3.0, 2.0, 3.0, 2.0, 3.0],
-        marker: Marker::Square,
-        hatch: Hatch::Rising,
-    },
+    style((60, 60, 60), &[], Marker::Circle),
+    style((0, 114, 178), &[9.0, 4.0], Marker::Square),
+    style((213, 94, 0), &[2.0, 3.0], Marker::Triangle),
+    style((0, 158, 115), &[10.0, 3.0, 2.0, 3.0], Marker::Diamond),
+    style((204, 121, 167), &[5.0, 2.0], Marker::Circle),
+    style(
+        (230, 159, 0),
+        &[14.0, 3.0, 2.0, 3.0, 2.0, 3.0],
+        Marker::Square,
+    ),
 ];
 
 /// The style of theory, which no measured series has.
 pub const THEORY: usize = usize::MAX;
 
 /// A dotted line in a red that is dark in a grey print.
-const OF_THEORY: Style = Style {
-    colour: RGBColor(150, 0, 60),
-    dash: &[1.5, 2.0],
-    marker: Marker::Diamond,
-    hatch: Hatch::None,
-};
+const OF_THEORY: Style = style((150, 0, 60), &[1.5, 2.0], Marker::Diamond);
 
 impl Style {
     /// The style of a number; styles repeat after six. [`THEORY`] has its own.

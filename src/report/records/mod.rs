@@ -33,22 +33,22 @@ const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv and .jsonl (.
 
 /// The formats of records.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Format {
+pub enum RecordFormat {
     Parquet,
     Arrow,
     Csv,
     Json,
 }
 
-impl Format {
+impl RecordFormat {
     /// The format by extension; the error lists the known ones.
     pub fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().unwrap_or_default();
         Ok(match extension.to_string_lossy().to_lowercase().as_str() {
-            "parquet" | "pq" => Format::Parquet,
-            "arrow" | "feather" | "ipc" => Format::Arrow,
-            "csv" => Format::Csv,
-            "jsonl" | "ndjson" => Format::Json,
+            "parquet" | "pq" => RecordFormat::Parquet,
+            "arrow" | "feather" | "ipc" => RecordFormat::Arrow,
+            "csv" => RecordFormat::Csv,
+            "jsonl" | "ndjson" => RecordFormat::Json,
             _ => {
                 return Err(Error::Usage(format!(
                     "cannot tell from {:?} how to write the records; give the file one of the extensions {KNOWN}",
@@ -63,13 +63,12 @@ impl Format {
 ///
 /// Errors: an unknown extension, a path that cannot be written.
 pub fn check(path: &Path) -> Result<()> {
-    // A name that is a folder's is told first.
+    // The error about a folder comes before the one about the extension.
     Output::create(path)?;
-    Format::of(path).map(drop)
+    RecordFormat::of(path).map(drop)
 }
 
-/// A sink for the file's extension. The file exists only after
-/// [`FileSink::finish`].
+/// A sink that writes the format of the file's extension. The file appears when its output is committed.
 ///
 /// Errors: as [`check`], and unknown notions.
 pub fn create<'r>(
@@ -78,27 +77,27 @@ pub fn create<'r>(
     about: &About<'r, '_>,
 ) -> Result<Box<dyn FileSink + 'r>> {
     let columns = all(about)?;
-    let format = Format::of(path)?;
+    let format = RecordFormat::of(path)?;
     let output = Output::create(path)?;
     let schema = schema(&columns, context.metadata().into_iter().collect());
     let mut file = output.writer()?;
     let writer = match format {
-        Format::Parquet => {
+        RecordFormat::Parquet => {
             let properties = properties(context).build();
             let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties));
-            Writer::Parquet(writer.map_err(|error| output.failed(error))?)
+            FormatWriter::Parquet(writer.map_err(|error| output.format_error(error))?)
         }
-        Format::Arrow => {
+        RecordFormat::Arrow => {
             let writer = FileWriter::try_new(file, &schema);
-            Writer::Arrow(writer.map_err(|error| output.failed(error))?)
+            FormatWriter::Arrow(writer.map_err(|error| output.format_error(error))?)
         }
-        Format::Csv => {
+        RecordFormat::Csv => {
             writeln!(file, "{}", csv_head(&columns)).map_err(|error| output.error(error))?;
-            Writer::Lines(file, csv_line)
+            FormatWriter::Lines(file, csv_line)
         }
-        Format::Json => Writer::Lines(file, json_line),
+        RecordFormat::Json => FormatWriter::Lines(file, json_line),
     };
-    Ok(Box::new(Table {
+    Ok(Box::new(TableSink {
         output,
         writer,
         schema,
@@ -112,32 +111,32 @@ pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
 }
 
 /// A writer of batches, or of lines made from the columns of a record.
-enum Writer {
+enum FormatWriter {
     Parquet(ArrowWriter<BufWriter<File>>),
     Arrow(FileWriter<BufWriter<File>>),
     Lines(BufWriter<File>, fn(&[RecordColumn], &Record) -> String),
 }
 
 /// A sink that writes a table.
-struct Table<'r> {
+struct TableSink<'r> {
     output: Output,
-    writer: Writer,
+    writer: FormatWriter,
     schema: Arc<Schema>,
     columns: Vec<RecordColumn<'r>>,
 }
 
-impl Sink for Table<'_> {
+impl Sink for TableSink<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         let batch = || batch(&self.schema, &self.columns, records);
         let written = match &mut self.writer {
-            Writer::Parquet(writer) => batch()
+            FormatWriter::Parquet(writer) => batch()
                 .map_err(ParquetError::from)
                 .and_then(|batch| writer.write(&batch))
-                .map_err(other),
-            Writer::Arrow(writer) => batch()
+                .map_err(as_io_error),
+            FormatWriter::Arrow(writer) => batch()
                 .and_then(|batch| writer.write(&batch))
-                .map_err(other),
-            Writer::Lines(writer, line) => {
+                .map_err(as_io_error),
+            FormatWriter::Lines(writer, line) => {
                 let mut lines = records.iter().map(|record| line(&self.columns, record));
                 lines.try_for_each(|line| writeln!(writer, "{line}"))
             }
@@ -146,21 +145,21 @@ impl Sink for Table<'_> {
     }
 }
 
-impl FileSink for Table<'_> {
+impl FileSink for TableSink<'_> {
     fn written(self: Box<Self>) -> Result<Output> {
-        let Table { output, writer, .. } = *self;
+        let TableSink { output, writer, .. } = *self;
         let inner = match writer {
-            Writer::Parquet(writer) => writer.into_inner().map_err(other),
-            Writer::Arrow(writer) => writer.into_inner().map_err(other),
-            Writer::Lines(writer, _) => Ok(writer),
+            FormatWriter::Parquet(writer) => writer.into_inner().map_err(as_io_error),
+            FormatWriter::Arrow(writer) => writer.into_inner().map_err(as_io_error),
+            FormatWriter::Lines(writer, _) => Ok(writer),
         };
         let inner = inner.map_err(|error| output.error(error))?;
-        output.flushed(inner)
+        output.flush(inner)
     }
 }
 
 /// An error of a format's writer as one of the file.
-fn other(error: impl Display) -> std::io::Error {
+fn as_io_error(error: impl Display) -> std::io::Error {
     std::io::Error::other(error.to_string())
 }
 

@@ -2,9 +2,9 @@
 
 use super::column::{About, RecordColumn, all};
 use super::{csv_head, csv_line};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::report::file::write_stdout;
 use crate::study::{Record, Sink};
-use std::io::Write;
 
 /// The lines of a `.csv` file, each batch of records as soon as it is known.
 pub struct Stream<'r> {
@@ -17,7 +17,7 @@ impl<'r> Stream<'r> {
     /// Errors: unknown notions; a closed pipe, which ends the work.
     pub fn create(about: &About<'r, '_>) -> Result<Self> {
         let columns = all(about)?;
-        written(&format!("{}\n", csv_head(&columns)))?;
+        write_stdout(&format!("{}\n", csv_head(&columns)))?;
         Ok(Stream { columns })
     }
 }
@@ -28,14 +28,6 @@ impl Sink for Stream<'_> {
         let text: String = each
             .map(|record| csv_line(&self.columns, record) + "\n")
             .collect();
-        written(&text)
+        write_stdout(&text)
     }
-}
-
-fn written(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    let done = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    done.map_err(|error| Error::io("write to", "stdout", error))
 }

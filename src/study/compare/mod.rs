@@ -88,10 +88,10 @@ pub struct Pick {
     pub nearest_ratio: f64,
     /// Rows and weights of the certificate of an inside query, by descending weight.
     pub support: Vec<(u64, f64)>,
-    /// The query as the space sees it, if that differs from the query's own image.
+    /// The query after the space's transformation, if that is an image other than the query's own.
     #[serde(default)]
     pub seen: Option<Picture>,
-    /// The weighted mean of the certificate's rows as the space sees it; present if `seen` is.
+    /// The weighted mean of the certificate's rows after the transformation; present if `seen` is.
     #[serde(default)]
     pub mean: Option<Picture>,
 }
@@ -107,7 +107,7 @@ pub struct Picture {
 const SEEN: usize = 1 << 12;
 
 impl Picks {
-    /// Adds to the picks how the space sees them, and the means of their certificates. Errors: rows that can no longer be read.
+    /// Adds to the picks their transformed images, and the means of their certificates. Errors: rows that can no longer be read.
     fn see(&mut self, view: &View) -> Result<()> {
         let mut row = vec![0.0; view.queries.dim()];
         let picture = |row: &[f64]| {

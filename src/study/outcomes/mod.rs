@@ -21,6 +21,7 @@ mod normal;
 mod ranks;
 mod risk;
 mod spearman;
+mod strength;
 
 pub use classes::WithinClasses;
 pub use curve::{Precision, TPR};

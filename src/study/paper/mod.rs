@@ -71,3 +71,14 @@ impl Point {
         }
     }
 }
+
+/// The dimension at which a curve first falls to one half, interpolated linearly in log d.
+pub fn dimension_of_half(points: &[&Point]) -> Option<f64> {
+    let mut points = points.to_vec();
+    points.sort_by_key(|point| point.d);
+    points.windows(2).find_map(|pair| {
+        let (above, below) = (pair[0].rate - 0.5, pair[1].rate - 0.5);
+        let (from, to) = ((pair[0].d as f64).ln(), (pair[1].d as f64).ln());
+        (above > 0.0 && below <= 0.0).then(|| (from + (to - from) * above / (above - below)).exp())
+    })
+}

@@ -50,6 +50,23 @@ pub fn null_rate(n: u64, rank: u64) -> f64 {
     absorption(n, rank, 1.0).outside
 }
 
+/// The share inside of Gaussian queries among `n` Gaussian rows, by rank from `low` to `high`.
+pub fn absorption_curve(n: u64, low: u64, high: u64) -> Vec<(f64, f64)> {
+    let mut curve = Vec::new();
+    let mut rank = low;
+    while rank <= high {
+        let inside = absorption(n, rank, 1.0).inside;
+        curve.push((rank as f64, inside));
+        // Where the share is nearly 0, one more point completes the curve.
+        rank += if inside < 1e-6 {
+            (high - rank).max(1)
+        } else {
+            1
+        };
+    }
+    curve
+}
+
 /// The origin among n points of any law that is symmetric about it, of which any d are independent:
 /// `P(inside) = 1 - 2^-(n-1) sum_{k<d} C(n-1, k)` (Wendel 1962); exactly 1/2 at n = 2d.
 pub fn wendel(n: u64, d: u64) -> Absorption {

@@ -5,15 +5,14 @@
 //! computes the others again. A space has both files or counts as absent: the report is written last and holds the hash of
 //! the table.
 
-use super::certificates::{self, Writer};
-use super::file::{self, Output};
-use super::outcomes;
-use super::records::{self, About};
-use super::results::{self, Made};
-use super::{Context, FileSink, InputInfo, RowSettings};
+use super::results::{self, FolderOwner};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
-use crate::rows::{Watch, fingerprint};
+use crate::report::certificates::{self, CertificateWriter};
+use crate::report::file::{self, Output};
+use crate::report::records::{self, About};
+use crate::report::{Context, FileSink, InputInfo, outcomes};
+use crate::rows::{RowSettings, Watch, fingerprint};
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{View, network_files};
 use crate::study::compare::{Archive, ComparisonPlan, Keeper, RowContext, SpaceReport};
@@ -28,7 +27,7 @@ const GENERATION: u32 = 3;
 
 /// What a comparison depends on, except for its spaces.
 #[derive(Debug, Clone, Serialize)]
-pub struct Origin {
+pub struct ComparisonRun {
     pub command: String,
     /// The two sets as typed; empty for the built-in sample.
     pub inputs: Vec<String>,
@@ -77,7 +76,7 @@ struct State {
 /// The folder of a comparison.
 pub struct Folder<'c> {
     folder: PathBuf,
-    origin: Origin,
+    run: ComparisonRun,
     control: &'c Control,
     /// Hashes of input files by path, computed so far.
     known: HashMap<String, String>,
@@ -86,15 +85,15 @@ pub struct Folder<'c> {
     /// Notes for the user.
     notes: Vec<String>,
     /// The command and inputs to be written into the folder with the first space.
-    made: Option<Made>,
+    made: Option<FolderOwner>,
 }
 
 impl<'c> Folder<'c> {
     /// A folder, which need not exist yet: it is created with the first space.
-    pub fn new(folder: &Path, origin: Origin, control: &'c Control) -> Self {
+    pub fn new(folder: &Path, run: ComparisonRun, control: &'c Control) -> Self {
         Folder {
             folder: folder.into(),
-            origin,
+            run,
             control,
             known: HashMap::new(),
             networks: HashMap::new(),
@@ -104,7 +103,7 @@ impl<'c> Folder<'c> {
     }
 
     /// The same folder, which is marked with the command and inputs `made` when the first space is written.
-    pub fn of(self, made: Made) -> Self {
+    pub fn marked_as(self, made: FolderOwner) -> Self {
         Folder {
             made: Some(made),
             ..self
@@ -123,21 +122,21 @@ impl<'c> Folder<'c> {
     }
 
     /// A writer of a space's certificates, if they are asked for; otherwise those of an earlier run are removed.
-    fn proofs<'v>(
+    fn certificate_writer<'v>(
         &self,
         spec: &Spec,
         view: &'v View,
         context: &Context,
-    ) -> Result<Option<Writer<'v>>> {
+    ) -> Result<Option<CertificateWriter<'v>>> {
         let path = self.certificates(spec);
-        if !self.origin.certificates {
+        if !self.run.certificates {
             return file::remove(&path).map(|()| None);
         }
         file::create_folder(&self.folder.join(CERTIFICATES))?;
         let (reference, queries) = (&*view.reference, &*view.queries);
-        let rows = self.origin.rows.clone();
+        let rows = self.run.rows.clone();
         let origin = certificates::Origin::of(reference, queries, rows, self.control)?;
-        Writer::create(&path, context, origin, reference).map(Some)
+        CertificateWriter::create(&path, context, origin, reference).map(Some)
     }
 
     fn hash(&mut self, input: &str) -> Result<String> {
@@ -164,7 +163,7 @@ impl<'c> Folder<'c> {
 
     /// What a space reads: the sets, and its own embeddings and networks.
     fn inputs(&mut self, spec: &Spec) -> Vec<String> {
-        let mut inputs = self.origin.inputs.clone();
+        let mut inputs = self.run.inputs.clone();
         for stage in &spec.stages {
             match stage {
                 SpaceStage::File { reference, queries } => {
@@ -183,18 +182,18 @@ impl<'c> Folder<'c> {
         for input in self.inputs(spec) {
             hashes.push(self.hash(&input)?);
         }
-        let origin = &self.origin;
+        let run = &self.run;
         let settings = serde_json::json!({
             "generation": GENERATION,
             "version": env!("CARGO_PKG_VERSION"),
             "space": spec.text,
-            "rows": origin.rows,
-            "plan": origin.plan,
-            "seed": origin.seed,
-            "more": origin.more,
-            "inputs": origin.inputs,
+            "rows": run.rows,
+            "plan": run.plan,
+            "seed": run.seed,
+            "more": run.more,
+            "inputs": run.inputs,
         });
-        hashes.push(origin.content.clone());
+        hashes.push(run.content.clone());
         let hex = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
         Ok((hex(&settings.to_string()), hex(&hashes.join(" "))))
     }
@@ -211,14 +210,14 @@ impl Archive for Folder<'_> {
             return Ok(None);
         };
         let (settings, inputs) = self.key(spec)?;
-        let lacks = self.origin.certificates && !self.certificates(spec).exists();
+        let lacks = self.run.certificates && !self.certificates(spec).exists();
         let other = state.report.space != spec.text || state.settings != settings;
         if other || lacks || !table.exists() {
             return Ok(None);
         }
         // The hash may be of files that took the place of those that this run has read.
         let read = self.inputs(spec);
-        if !as_read(&self.origin.watch, &read) {
+        if !as_read(&self.run.watch, &read) {
             return Ok(None);
         }
         let changed = if state.inputs != inputs {
@@ -258,11 +257,11 @@ impl Archive for Folder<'_> {
         }
         let (settings, inputs) = self.key(spec)?;
         let context = Context {
-            command: self.origin.command.clone(),
+            command: self.run.command.clone(),
             reference: InputInfo::of(&*view.reference),
             queries: InputInfo::of(&*view.queries),
-            plan: self.origin.plan.analysis.clone(),
-            rows: self.origin.rows.clone(),
+            plan: self.run.plan.analysis.clone(),
+            rows: self.run.rows.clone(),
         };
         let path = self.path(spec, "json");
         file::create_folder(&self.folder.join("spaces"))?;
@@ -272,19 +271,19 @@ impl Archive for Folder<'_> {
         let about = About {
             reference: &*view.reference,
             queries: &*view.queries,
-            plan: &self.origin.plan.analysis,
+            plan: &self.run.plan.analysis,
             space: Some(&spec.text),
             known,
         };
         Ok(Box::new(Space {
-            proofs: self.proofs(spec, view, &context)?,
+            proofs: self.certificate_writer(spec, view, &context)?,
             records: records::create(&table, &context, &about)?,
             table,
             path,
             settings,
             hash: inputs,
             inputs: self.inputs(spec),
-            watch: self.origin.watch.clone(),
+            watch: self.run.watch.clone(),
         }))
     }
 }
@@ -298,12 +297,13 @@ fn as_read(watch: &Watch, inputs: &[String]) -> bool {
 /// A space that is being written into the folder.
 struct Space<'v> {
     records: Box<dyn FileSink + 'v>,
-    proofs: Option<Writer<'v>>,
+    proofs: Option<CertificateWriter<'v>>,
     table: PathBuf,
     path: PathBuf,
     settings: String,
-    /// Hash of the inputs, and the inputs.
+    /// Hash of the content of the inputs.
     hash: String,
+    /// The paths of the inputs.
     inputs: Vec<String>,
     watch: Arc<Watch>,
 }

@@ -27,16 +27,16 @@ impl Lock {
             .ancestors()
             .take_while(|above| !above.as_os_str().is_empty() && !above.exists());
         let made: Vec<PathBuf> = missing.map(PathBuf::from).collect();
-        super::file::create_folder(folder)?;
+        crate::report::file::create_folder(folder)?;
         let path = folder.join(NAME);
         loop {
             let failed = |error| Error::io("lock", &path, error);
-            let options = File::options()
+            let opened = File::options()
                 .create(true)
                 .truncate(false)
                 .write(true)
                 .open(&path);
-            let mut file = options.map_err(failed)?;
+            let mut file = opened.map_err(failed)?;
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Err(taken(folder, &path)),
                 // The previous run may have removed the file after it was opened here and before it was locked.

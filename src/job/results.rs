@@ -1,8 +1,8 @@
 //! The owner of a folder of results: `results.json` names the command and its inputs, so that another run does not silently
 //! replace them, and file names tell which files of a folder are the program's.
 
-use super::file;
 use crate::error::{Error, Result};
+use crate::report::file;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ const FILE: &str = "results.json";
 
 /// Everything that `compare`, `errors` and `paper` write into a folder, as patterns. `report.html` and other pages come
 /// first: messages name the first file found.
-const WRITTEN: [&str; 19] = [
+const RESULT_FILES: [&str; 19] = [
     "report.html",
     "summary.json",
     "rates.parquet",
@@ -46,7 +46,7 @@ const FIGURES: [&str; 7] = [
 
 /// The command and the inputs of results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Made {
+pub struct FolderOwner {
     /// The subcommand, as in `compare`.
     pub command: String,
     /// The inputs as typed; empty for the built-in sample.
@@ -55,9 +55,9 @@ pub struct Made {
     pub grows: bool,
 }
 
-impl Made {
+impl FolderOwner {
     /// Whether the results `self` may replace the results `other`.
-    fn continues(&self, other: &Made) -> bool {
+    fn continues(&self, other: &FolderOwner) -> bool {
         let inputs = match self.grows && other.grows {
             true => self.inputs.starts_with(&other.inputs),
             false => self.inputs == other.inputs,
@@ -77,7 +77,7 @@ impl Made {
 /// Refuses a folder with the results of another run, unless `replace` is set. Nothing is written.
 ///
 /// Errors ([`Error::Usage`]): a folder with results of another command, of other inputs, or of unknown origin.
-pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
+pub fn check(folder: &Path, made: &FolderOwner, replace: bool) -> Result<()> {
     if replace {
         return Ok(());
     }
@@ -86,7 +86,10 @@ pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
         Some(other) => format!("the results of {}", other.words()),
         None => match files(folder).first() {
             None => return Ok(()),
-            Some(file) => format!("{}, and no {FILE} that says what it is of", file.display()),
+            Some(file) => format!(
+                "{}, and no {FILE} that names its command and inputs",
+                file.display()
+            ),
         },
     };
     Err(Error::Usage(format!(
@@ -98,7 +101,7 @@ pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
 /// Marks the folder with this command and these inputs. What another run left is removed first.
 ///
 /// Errors: files that cannot be removed or written.
-pub fn claim(folder: &Path, made: &Made) -> Result<()> {
+pub fn claim(folder: &Path, made: &FolderOwner) -> Result<()> {
     if read(folder).as_ref() == Some(made) {
         return Ok(());
     }
@@ -113,7 +116,7 @@ pub fn claim(folder: &Path, made: &Made) -> Result<()> {
 /// Removes the files that another run left in a folder.
 ///
 /// Errors: files that cannot be removed.
-pub fn clear(folder: &Path, made: &Made) -> Result<()> {
+pub fn clear(folder: &Path, made: &FolderOwner) -> Result<()> {
     match read(folder).is_some_and(|other| made.continues(&other)) {
         true => Ok(()),
         false => remove(folder, files(folder).into_iter()),
@@ -132,7 +135,7 @@ pub fn clear_outcomes(folder: &Path) -> Result<()> {
 }
 
 /// The command and inputs of a folder's results, if it states them.
-fn read(folder: &Path) -> Option<Made> {
+fn read(folder: &Path) -> Option<FolderOwner> {
     let text = std::fs::read_to_string(folder.join(FILE)).ok()?;
     serde_json::from_str(&text).ok()
 }
@@ -142,7 +145,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let escaped = glob::Pattern::escape(&folder.display().to_string());
     let figures = FIGURES.iter();
     let figures = figures.flat_map(|name| ["png", "svg"].map(|ending| format!("{name}.{ending}")));
-    let patterns = WRITTEN.iter().map(|name| name.to_string()).chain(figures);
+    let patterns = RESULT_FILES
+        .iter()
+        .map(|name| name.to_string())
+        .chain(figures);
     let found = patterns.filter_map(|name| glob::glob(&format!("{escaped}/{name}")).ok());
     let found = found.flatten().flatten();
     found.filter(|path| path.is_file()).collect()

@@ -1,9 +1,9 @@
 //! Findings of each experiment, kept in a folder as `findings/NAME.json`: a run adds its experiments to those of earlier
 //! runs, each with its own command, date, settings and notes.
 
-use super::{Experiment, NAMES};
 use crate::error::Result;
 use crate::report::file;
+use crate::report::paper::{Experiment, NAMES};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::ErrorKind;
