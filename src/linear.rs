@@ -17,6 +17,7 @@ use faer::linalg::{evd, householder, triangular_inverse, triangular_solve};
 use faer::{Accum, Conj, ContiguousFwd, Mat, MatMut, MatRef, Par};
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Largest side of the blocks of a product: large enough that packing a panel costs little compared with its product,
 /// small enough that several threads get blocks. With 784 dimensions and 1,337 rows, 2 threads take 0.92 to 0.94 times
@@ -142,13 +143,17 @@ pub(crate) fn solve_lower(factor: MatRef<'_, f64>, columns: &mut [f64]) {
     });
 }
 
-/// Reads the lower triangle of a matrix once, from a quarter of its columns on, so that it is in the cache that cores share.
-pub(crate) fn read_through(factor: MatRef<'_, f64>) {
+/// Reads the lower triangle of a matrix once, from a quarter of its columns on, so that it is in the cache that cores share;
+/// until `stop` is set.
+pub(crate) fn read_through(factor: MatRef<'_, f64>, stop: &AtomicBool) {
     let Some(lower) = factor.try_as_col_major() else {
         return;
     };
     let mut sum = 0.0;
     for j in lower.ncols() / 4..lower.ncols() {
+        if stop.load(Relaxed) {
+            break;
+        }
         // One number of each 64 bytes.
         sum += lower.col(j).as_slice()[j..].iter().step_by(8).sum::<f64>();
     }

@@ -9,8 +9,9 @@ use hullscope::control::Control;
 use hullscope::hull::Settings;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::int8::{Kernel, Options, Precision};
-use hullscope::scan::{Batch, CpuScan, Int8Scan, Scan};
+use hullscope::scan::{Batch, CpuScan, Hits, Int8Scan, Scan};
 use proptest::prelude::*;
+use rayon::prelude::*;
 
 fn cpu<'r>(rows: &'r dyn Rows) -> Box<dyn Scan + 'r> {
     Box::new(CpuScan::new(rows, &Control::default()).unwrap())
@@ -103,6 +104,10 @@ fn kinds(n: usize, d: usize, seed: u64) -> Vec<(&'static str, Memory)> {
             with(&|i, _, v| if i % 2 == 0 { v * 1e-25 } else { v }),
         ),
         ("equal", with(&|_, j, _| j as f64)),
+        (
+            "constant",
+            with(&|_, j, v| if j % 3 == 2 { 2.5 } else { v }),
+        ),
         (
             "bytes",
             Memory::from_u8(
@@ -224,6 +229,43 @@ fn int8_answers_do_not_depend_on_time_memory_or_threads() {
     }
 }
 
+/// Batches of few directions use one buffer, one after the other and two at once.
+#[test]
+fn batches_of_few_directions_do_not_meet() {
+    let (n, d) = (6100, 20);
+    let reference = rows(d, &gaussian(n * d, 1));
+    let directions: Vec<f32> = gaussian(4 * d, 2).iter().map(|&v| v as f32).collect();
+    let control = Control::default();
+    let ask = |scan: &dyn Scan, count: usize| -> Hits {
+        let batch = Batch {
+            directions: &directions[(4 - count) * d..],
+            bias: &[0.0, 1.0, 0.5, 0.0][4 - count..],
+            k: 9,
+        };
+        scan.scan(&batch, &control).unwrap()
+    };
+    let plain = cpu(&reference);
+    let expected: Vec<Hits> = (1..=4).map(|count| ask(&*plain, count)).collect();
+    let right = |scan: &dyn Scan, count: usize| {
+        assert!(
+            ask(scan, count) == expected[count - 1],
+            "{count} directions"
+        );
+    };
+    for threads in [1, 2] {
+        let scan = int8(&reference, Kernel::chosen().unwrap(), u64::MAX);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            for count in [4, 1, 3] {
+                right(&*scan, count);
+            }
+            (0..8)
+                .into_par_iter()
+                .for_each(|i| right(&*scan, i % 4 + 1));
+        });
+    }
+}
+
 /// However a batch is scanned, its products count once; a batch of no directions has no answers.
 #[test]
 fn products_are_counted_once_in_every_precision() {
@@ -259,7 +301,14 @@ fn products_are_counted_once_in_every_precision() {
 /// Directions with scores outside the range of f32, or with NaN, are scanned in f32.
 #[test]
 fn int8_leaves_directions_beyond_its_range_to_f32() {
-    let reference = rows(20, &gaussian(2000 * 20, 1));
+    // Columns in which all rows have the same value are not stored in eight bits.
+    let values = gaussian(2000 * 20, 1);
+    let values: Vec<f64> = values
+        .iter()
+        .enumerate()
+        .map(|(at, &v)| if at % 20 < 5 { 0.5 } else { v })
+        .collect();
+    let reference = rows(20, &values);
     let control = Control::default();
     for odd in [f32::INFINITY, f32::NAN, 1e38, 1e30, 1e-40] {
         let directions: Vec<f32> = gaussian(3 * 20, 2)

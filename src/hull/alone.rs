@@ -12,6 +12,7 @@ use super::{Answer, Solver};
 use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 impl Solver<'_> {
     /// Answer queries (B x d, raw values), in order. No answer depends on the other queries.
@@ -119,8 +120,12 @@ impl Solver<'_> {
         // column alone.
         match group.len() {
             1 => {
-                let read = || self.metric.read_through();
-                rayon::join(|| self.metric.whiten(&mut targets), read);
+                let done = AtomicBool::new(false);
+                let whiten = || {
+                    self.metric.whiten(&mut targets);
+                    done.store(true, Relaxed);
+                };
+                rayon::join(whiten, || self.metric.read_through(&done));
             }
             _ => {
                 let each = targets.par_chunks_exact_mut(dim);

@@ -29,6 +29,7 @@ use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// Above this many dimensions the metric is diagonal, because a dense factor would take too much memory.
 const DENSE_LIMIT: usize = 3072;
@@ -127,9 +128,10 @@ impl Metric {
     }
 
     /// Reads what [`Metric::whiten`] of a single point needs. For a second thread: one thread alone waits for memory most of the time.
-    pub fn read_through(&self) {
+    /// It ends when `stop` is set.
+    pub fn read_through(&self, stop: &AtomicBool) {
         if let Some((factor, _)) = self.factor.as_deref() {
-            linear::read_through(factor.as_ref());
+            linear::read_through(factor.as_ref(), stop);
         }
     }
 

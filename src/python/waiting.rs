@@ -7,10 +7,10 @@ use crate::error::Result;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The time between checks for signals and progress.
 const LOOK: Duration = Duration::from_millis(50);
@@ -38,7 +38,7 @@ pub fn waited<T: Send>(
     }
     watch();
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(how.threads.unwrap_or_else(cores))
+        .num_threads(how.threads.unwrap_or_else(usual_threads))
         .build()
         .map_err(|error| PyRuntimeError::new_err(format!("threads cannot be started: {error}")))?;
     let progress = how.progress.as_ref().map(|call| call.clone().unbind());
@@ -71,10 +71,26 @@ pub fn waited<T: Send>(
     })
 }
 
-/// The number of cores that this process may use, determined once: Linux reads several files for it.
-fn cores() -> usize {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    *CORES.get_or_init(|| available_parallelism().map_or(1, usize::from))
+/// The number of threads of a call that names none: as rayon decides it, from `RAYON_NUM_THREADS` or the cores that this process may
+/// use. Linux reads several files for the latter, so it is asked again only after a second.
+fn usual_threads() -> usize {
+    static KNOWN: Mutex<Option<(Instant, usize)>> = Mutex::new(None);
+    // 0 leaves the decision to rayon.
+    if std::env::var_os("RAYON_NUM_THREADS").is_some() {
+        return 0;
+    }
+    // Another thread, or one that a fork left behind, may hold the lock.
+    let Ok(mut known) = KNOWN.try_lock() else {
+        return 0;
+    };
+    match *known {
+        Some((since, cores)) if since.elapsed() < Duration::from_secs(1) => cores,
+        _ => {
+            let cores = available_parallelism().map_or(1, usize::from);
+            *known = Some((Instant::now(), cores));
+            cores
+        }
+    }
 }
 
 /// Checks for signals, and reports the progress.

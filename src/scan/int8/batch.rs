@@ -137,7 +137,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let integers = stated.blocks.iter().map(|block| {
             let count = block.bias.len();
             let directions = &batch.directions[block.first * d..][..count * d];
-            let stored = kept.layout().of_vectors(directions);
+            let stored = kept.layout().of_directions(directions)?;
             let (numbers, bounds) = quantised(&stored, &block.bias, how.levels, d)?;
             let lanes = Lanes::new(&numbers, kept.layout().width(), how.kernel);
             Some(Integers { lanes, bounds })

@@ -20,6 +20,8 @@
 //! in f32 from numbers rounded to f32, in two products and two sums: each of the three terms is off by at most five
 //! units of 2^-24 of its size. [`SLACK`] of its size is subtracted beforehand for this, and 2^-10 for underflow. Sizes
 //! are limited so that no product overflows; a row with a size beyond the limit is not excluded.
+//!
+//! Columns in which every row is zero may be left out of x and w: their terms of the f32 sum are exactly zero.
 
 use super::numbers::{Level, Quantised, quantise};
 use crate::scan::rounding::{self, U32, gamma};
@@ -83,7 +85,8 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// From a quantised direction of d numbers and its c, which must not be negative.
+    /// From the stored columns of a direction, quantised, and its c, which must not be negative; d is the number of terms of a
+    /// score.
     pub fn new(direction: &Quantised, c: f32, d: usize) -> Self {
         let inverse = 1.0 / f64::from(direction.scale);
         Lane {

@@ -14,7 +14,7 @@
 //! hull, 60 to 100 of 60,000 rows then remain to be scored, instead of 600 to 26,000 with 8 bits.
 
 use super::bound::{Lane, Thresholds, estimates, quantised};
-use super::kernel::{Kernel, Lanes, Panel, Scratch};
+use super::kernel::{FEW, Kernel, Lanes, Panel, Scratch};
 use super::numbers::wide_levels;
 use super::rescore::TOGETHER;
 use super::stated::{Answer, How, Stated};
@@ -29,6 +29,11 @@ use std::sync::{Mutex, MutexGuard};
 
 /// The tiles whose products are stored at a time: a million rows, 16 MiB for four directions.
 const STRETCH: usize = 4096;
+
+/// Bytes of the buffer of products for n rows.
+pub fn buffer_bytes(n: usize) -> u64 {
+    ((n / TILE).min(STRETCH) * TILE * FEW * size_of::<i32>()) as u64
+}
 
 /// If more pairs than one for this many rows are scored, the batch would have been about as fast in f32, which multiplies each
 /// row with sixteen lanes: a pair, with reading its row, takes about as long as that.
@@ -137,7 +142,11 @@ impl<'s, 'a> FewBatch<'s, 'a> {
     ) -> Option<Self> {
         let d = Tiles::<f32>::dim(&source);
         let (directions, bias) = (batch.directions, batch.bias);
-        let (stored, width) = (kept.layout().of_vectors(directions), kept.layout().width());
+        let (stored, width) = (
+            kept.layout().of_directions(directions)?,
+            kept.layout().width(),
+        );
+        // Rows have `levels(d)`, which are at most `levels(width)`: sums stay in range.
         let (lanes, bounds) = if how.kernel.takes_wide() {
             let (numbers, bounds) = quantised(&stored, bias, wide_levels(width), d)?;
             (Lanes::wide(&numbers, width, how.kernel), bounds)
@@ -156,14 +165,21 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         })
     }
 
-    /// Scan with all threads. `None` if a tile is out of the range of the integers.
+    /// Scan with all threads. `None` if a tile cannot be quantised.
     pub fn run(self, control: &Control) -> Result<Option<Answer>> {
-        let (rest, whole) = rayon::join(|| self.rest(), || self.whole(control));
-        rest?;
-        let Some(scored) = whole? else {
+        let rows = Tiles::<f32>::len(&self.stated.source);
+        let whole = if rows / TILE <= self.stretch {
+            let (rest, whole) = rayon::join(|| self.rest(), || self.whole(control));
+            rest?;
+            whole?
+        } else {
+            self.rest()?;
+            self.whole(control)?
+        };
+        let Some(scored) = whole else {
             return Ok(None);
         };
-        let slow = scored > Tiles::<f32>::len(&self.stated.source) / CROWD;
+        let slow = scored > rows / CROWD;
         let (scores, rows) = self.stated.lists.finish();
         Ok(Some(Answer { scores, rows, slow }))
     }
@@ -176,7 +192,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
     }
 
     /// Scan all whole tiles. Returns the number of pairs that had to be scored beyond the first k of each direction of a
-    /// stretch, `None` if a tile is out of range.
+    /// stretch, `None` if a tile cannot be quantised.
     fn whole(&self, control: &Control) -> Result<Option<usize>> {
         let whole = Tiles::<f32>::len(&self.stated.source) / TILE;
         let mut stretches: Vec<usize> = (0..whole).step_by(self.stretch).collect();
@@ -198,7 +214,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
     }
 
     /// Scan the tiles from `first` on, with room for their products. Returns the number of pairs that had to be scored beyond the
-    /// first k of each direction, `None` if a tile is out of range.
+    /// first k of each direction, `None` if a tile cannot be quantised.
     fn stretch(
         &self,
         first: usize,
@@ -479,15 +495,22 @@ mod tests {
         assert_ne!(slow(&rows, &directions, 12), Some(false));
     }
 
-    /// Two columns are constant.
+    /// Five columns are constant, so that rows are stored in 16 bytes instead of 32.
     #[test]
     fn columns_of_zeros_change_no_answer() {
-        let rows = rows(|row, column| match column {
-            3 | 7 => 2.5,
+        let rows = rows(|row, column| match column % 4 {
+            3 => 2.5,
             _ => noise(row, column),
         });
         let frame = Frame::survey(&rows, &Control::default()).unwrap();
-        assert_eq!(Layout::new(&frame, Kernel::Plain).width(), COLUMNS - 2);
+        assert_eq!(Layout::new(&frame, Kernel::Plain).width(), COLUMNS - 5);
+        assert_ne!(slow(&rows, &directions(), 12), Some(true));
+    }
+
+    /// Each tile has few rows that are not excluded, and the answer is among them.
+    #[test]
+    fn rows_that_wait_for_those_of_other_tiles_are_scored() {
+        let rows = rows(|row, column| noise(row % 40, column));
         assert_ne!(slow(&rows, &directions(), 12), Some(true));
     }
 
@@ -498,7 +521,10 @@ mod tests {
         let rows = rows(noise);
         let frame = Frame::survey(&rows, &control).unwrap();
         let mut wrong = frame.clone();
-        (wrong.lowest[4], wrong.highest[4]) = (wrong.centre[4], wrong.centre[4]);
+        for column in 0..4 {
+            let centre = wrong.centre[column];
+            (wrong.lowest[column], wrong.highest[column]) = (centre, centre);
+        }
         let Some(chain) = Chain::of_product(COLUMNS) else {
             return;
         };

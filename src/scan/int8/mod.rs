@@ -16,7 +16,7 @@
 //! gives exactly the answer of [`CpuScan`], with the same error bound; only the time differs. Where eight bits do not
 //! pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the first tiles show it, and the
 //! batch continues in f32; after three such batches in a row, those of that kind use f32 from their start on. A batch of few
-//! directions is not timed and ends in eight bits (unless a tile is out of range: then all of it is f32), but counts among
+//! directions is not timed and ends in eight bits (unless a tile cannot be quantised: then all of it is f32), but counts among
 //! those three if too many rows could not be excluded.
 
 mod batch;
@@ -130,7 +130,7 @@ impl Shared {
         let room = options.memory.saturating_sub(rows.resident_bytes());
         let used = options.precision != Precision::F32;
         let reserved = used
-            .then(|| Reserved::of(taken, layout.bytes(n), room))
+            .then(|| Reserved::of(taken, layout.bytes(n) + few::buffer_bytes(n), room))
             .flatten();
         Shared {
             kept: tile::Kept::new(n, layout, reserved.is_some()),
@@ -156,7 +156,9 @@ impl<'a> Int8Scan<'a> {
         // A scan that only uses f32 reserves nothing.
         let shared = match options.precision {
             Precision::F32 => Arc::new(make()),
-            _ => frame.made.of(make),
+            _ => Some(frame.made.of(make))
+                .filter(|made| made.kept.layout().suits(options.kernel))
+                .unwrap_or_else(|| Arc::new(make())),
         };
         Int8Scan {
             rows,

@@ -26,7 +26,7 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Quantise the rows from `first` on. `None` if an entry is too large.
+    /// Quantise the rows from `first` on. `None` if an entry is too large, or one that is not stored is not zero.
     fn read(
         source: &TileDecoder<'_>,
         first: usize,
@@ -59,6 +59,7 @@ impl pulp::NullaryFnOnce for Quantise<'_> {
             d, stride, levels, ..
         } = self.layout;
         let width = self.layout.width();
+        let mut stored = Vec::new();
         let mut tile = Tile {
             rows: vec![0; TILE * stride],
             bounds: Vec::with_capacity(TILE),
@@ -70,8 +71,8 @@ impl pulp::NullaryFnOnce for Quantise<'_> {
             .zip(self.framed.chunks_exact(padded(d)))
             .enumerate()
         {
-            let x = self.layout.row(&x[..d])?;
-            let row = numbers::quantise(&x, levels, &mut q[..width])?;
+            let x = self.layout.row(&x[..d], &mut stored)?;
+            let row = numbers::quantise(x, levels, &mut q[..width])?;
             tile.bounds
                 .push(tile.panels[r / PANEL].admit(&row, self.bias[r], d));
         }
@@ -92,20 +93,19 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for rows in a frame. The columns in which all rows have the centre's value are left out.
+    /// The layout for rows in a frame. The columns in which all rows have the centre's value are left out, if that makes rows
+    /// shorter.
     pub fn new(frame: &Frame, kernel: Kernel) -> Self {
         let d = frame.dim();
-        let ends = frame.lowest.iter().zip(&frame.highest);
-        let differs = |((low, high), centre): ((&f64, &f64), &f64)| low != centre || high != centre;
-        let differs: Vec<bool> = ends.zip(&frame.centre).map(differs).collect();
-        let some = (0..d).filter(|&column| differs[column]);
-        let columns: Vec<usize> = some.collect();
-        let all = columns.len() == d || columns.is_empty();
-        let columns = (!all).then_some(columns);
+        let (low, high, centre) = (&frame.lowest, &frame.highest, &frame.centre);
+        let differs = |&j: &usize| low[j] != centre[j] || high[j] != centre[j];
+        let columns: Vec<usize> = (0..d).filter(differs).collect();
+        let stride = kernel.stride(columns.len().max(1));
+        let shorter = stride < kernel.stride(d);
         Layout {
             d,
-            stride: kernel.stride(columns.as_ref().map_or(d, Vec::len)),
-            columns,
+            stride: stride.min(kernel.stride(d)),
+            columns: shorter.then_some(columns).filter(|some| !some.is_empty()),
             levels: numbers::levels(d),
         }
     }
@@ -115,24 +115,36 @@ impl Layout {
         self.columns.as_ref().map_or(self.d, Vec::len)
     }
 
-    /// The stored columns of a row; `None` if another one is not zero.
-    #[inline(always)]
-    fn row<'x>(&self, x: &'x [f32]) -> Option<Cow<'x, [f32]>> {
-        let stored = self.of_vectors(x);
-        let count = |x: &[f32]| x.iter().filter(|v| **v != 0.0).count();
-        (self.columns.is_none() || count(x) == count(&stored)).then_some(stored)
+    /// Whether this is a layout for the kernel.
+    pub fn suits(&self, kernel: Kernel) -> bool {
+        self.stride == kernel.stride(self.width())
     }
 
-    /// The stored columns of some vectors, of d numbers each.
-    pub fn of_vectors<'x>(&self, vectors: &'x [f32]) -> Cow<'x, [f32]> {
-        match &self.columns {
-            None => Cow::Borrowed(vectors),
+    /// The stored columns of a row, with a buffer; `None` if another one is not zero.
+    #[inline(always)]
+    fn row<'x>(&self, x: &'x [f32], stored: &'x mut Vec<f32>) -> Option<&'x [f32]> {
+        let Some(columns) = &self.columns else {
+            return Some(x);
+        };
+        stored.clear();
+        stored.extend(columns.iter().map(|&j| x[j]));
+        let count = |x: &[f32]| x.iter().filter(|v| **v != 0.0).count();
+        (count(x) == count(stored)).then_some(&**stored)
+    }
+
+    /// The stored columns of some directions, of d numbers each; `None` if a number is not finite.
+    pub fn of_directions<'x>(&self, directions: &'x [f32]) -> Option<Cow<'x, [f32]>> {
+        if !directions.iter().all(|v| v.is_finite()) {
+            return None;
+        }
+        Some(match &self.columns {
+            None => Cow::Borrowed(directions),
             Some(columns) => {
-                let each = vectors.chunks_exact(self.d);
-                let stored = each.flat_map(|vector| columns.iter().map(|&j| vector[j]));
+                let each = directions.chunks_exact(self.d);
+                let stored = each.flat_map(|direction| columns.iter().map(|&j| direction[j]));
                 Cow::Owned(stored.collect())
             }
-        }
+        })
     }
 
     /// Bytes of the quantised tiles of n rows.
@@ -146,7 +158,7 @@ pub struct Kept {
     /// One entry per whole tile, if tiles are kept.
     tiles: Option<Vec<OnceLock<Option<Tile>>>>,
     layout: Layout,
-    /// A buffer for products, which one batch leaves for the next.
+    /// A buffer for products, which one batch of few directions leaves for the next.
     pub buffer: Mutex<Vec<i32>>,
 }
 

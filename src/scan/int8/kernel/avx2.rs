@@ -63,7 +63,8 @@ pub fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
 }
 
 /// The distance in bytes at which rows are requested from memory in advance. The processor itself looks ahead only to the end of a
-/// page of 4096 bytes. Of 512 to 4096, this was the fastest for a set of 47 MB (AMD EPYC).
+/// page of 4096 bytes. Of 512 to 4096, this was the fastest for a set of 47 MB (AMD EPYC). The rows are used once, and are requested
+/// so ("NTA"): what else the caches hold stays there, which saved 0.1 to 0.5 of 5 ms for a query that comes alone.
 const AHEAD: usize = 2048;
 
 /// The products of a panel with D directions, each in S running sums: independent sums keep the processor busy.
@@ -86,7 +87,9 @@ unsafe fn dots<const D: usize, const S: usize>(panel: Panel<'_>, lanes: &Lanes, 
                 unsafe { add(row, lanes, column + part * STEP, part % S, &mut sums) };
             }
         }
-        _mm_prefetch::<_MM_HINT_NTA>(row.as_ptr().wrapping_add(whole + AHEAD));
+        if whole < stride {
+            _mm_prefetch::<_MM_HINT_NTA>(row.as_ptr().wrapping_add(whole + AHEAD));
+        }
         for column in (whole..stride).step_by(STEP) {
             // SAFETY: as above.
             unsafe { add(row, lanes, column, 0, &mut sums) };

@@ -23,7 +23,7 @@ mod vnni;
 use crate::error::{Error, Result};
 use std::sync::OnceLock;
 
-/// Rows and lanes are padded to a multiple of this many columns.
+/// Rows and lanes are padded to a multiple of this many columns, for all kernels but AMX.
 const COLUMNS: usize = 16;
 
 /// The number of lanes in a group.
@@ -68,7 +68,7 @@ pub struct Lanes {
     count: usize,
     /// The number of directions.
     used: usize,
-    /// The number of columns, d.
+    /// The number of stored columns.
     columns: usize,
     /// The number of columns, including padding.
     stride: usize,
@@ -443,6 +443,7 @@ mod tests {
             (32, 784, 1),
             (64, 100, 2),
             (16, 65, 3),
+            (16, 100, 4),
             (16, 70_001, 4),
         ] {
             let rows = numbers(count * d, levels(d) as i8, d as u64);
