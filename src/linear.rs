@@ -9,6 +9,7 @@
 pub(crate) mod products;
 
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor as llt;
 use faer::linalg::lu::partial_pivoting;
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
@@ -104,6 +105,36 @@ pub(crate) fn add_product(
         );
         matmul(block.entries, Accum::Add, left, right, share, Par::Seq);
     });
+}
+
+/// `sum += columns^T columns` on one thread, only the lower triangle: `columns` is d x n, `sum` n x n.
+pub(crate) fn add_products(sum: MatMut<'_, f64>, columns: MatRef<'_, f64>) {
+    triangular::matmul(
+        sum,
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        columns.transpose(),
+        BlockStructure::Rectangular,
+        columns,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+}
+
+/// The Cholesky factor L of a symmetric matrix in place of its lower triangle; `None` if it is not positive definite.
+pub(crate) fn cholesky(matrix: MatMut<'_, f64>) -> Option<()> {
+    let scratch =
+        llt::cholesky_in_place_scratch::<f64>(matrix.nrows(), Par::Seq, Default::default());
+    llt::cholesky_in_place(
+        matrix,
+        Default::default(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .ok()
+    .map(|_| ())
 }
 
 /// `a b`.

@@ -3,6 +3,7 @@
 //! R is stored by rows, so that every inner loop runs over neighbouring numbers, those of the rotations included.
 
 use crate::linear::products;
+use faer::MatRef;
 use pulp::Simd;
 
 /// Numbers between the rows beyond their capacity, so that the entries of a column do not fall into one cache set.
@@ -22,6 +23,25 @@ pub(super) struct Factor {
 }
 
 impl Factor {
+    /// The transpose of a lower triangle, whose columns are R's rows.
+    pub fn of_transpose(lower: MatRef<'_, f64>) -> Self {
+        let size = lower.nrows();
+        let mut factor = Factor {
+            size,
+            ..Factor::default()
+        };
+        factor.widen();
+        factor.rows.resize(size * factor.stride, 0.0);
+        for i in 0..size {
+            let row = &mut factor.rows[i * factor.stride..][i..size];
+            let column = lower.col(i).subrows(i, size - i);
+            for (value, entry) in row.iter_mut().zip(column.iter()) {
+                *value = *entry;
+            }
+        }
+        factor
+    }
+
     #[inline(always)]
     fn row(&self, i: usize) -> &[f64] {
         &self.rows[i * self.stride..][..self.size]
@@ -45,8 +65,10 @@ impl Factor {
     fn widen(&mut self) {
         let stride = (self.size + (self.size / 4).max(16) + PAD).next_multiple_of(PAD) + PAD;
         let mut rows = vec![0.0; self.size * stride];
-        for i in 0..self.size {
-            rows[i * stride..][..self.size].copy_from_slice(self.row(i));
+        if !self.rows.is_empty() {
+            for i in 0..self.size {
+                rows[i * stride..][..self.size].copy_from_slice(self.row(i));
+            }
         }
         (self.rows, self.stride) = (rows, stride);
     }

@@ -9,6 +9,8 @@
 //! restored by Givens rotations when one leaves. Active vectors stay affinely independent, so there are at most
 //! d+1. The set survives between calls: new candidates continue where the last call stopped.
 
+mod start;
+
 use super::factor::Factor;
 use super::lawson_hanson;
 use crate::linear::products::{self, one};

@@ -24,8 +24,11 @@ mod lawson_hanson;
 pub mod lifted;
 mod metric;
 mod min_norm;
+mod penalty;
 mod pool;
 mod prove;
+mod reduce;
+mod soften;
 mod solve;
 pub mod tiny;
 
@@ -374,6 +377,7 @@ impl<'a> Solver<'a> {
     ) -> Result<Vec<Settled>> {
         let mut settled = Vec::new();
         let mut open = self.first_direction(group, queries, excluded, &mut settled, control)?;
+        self.soften(&mut open, control)?;
         while !open.is_empty() {
             let rest = open.split_off(self.group_size().min(open.len()));
             let mut group = Group {
@@ -388,6 +392,28 @@ impl<'a> Solver<'a> {
         }
         self.pool.trim();
         Ok(settled)
+    }
+
+    /// Let open queries near the boundary start with soft constraints, where these pay, and with more rows from the pool.
+    fn soften(&self, open: &mut [Open], control: &Control) -> Result<()> {
+        let d = self.metric.dim();
+        if !soften::pays(d) || open.is_empty() {
+            return Ok(());
+        }
+        let targets: Vec<f64> = open.iter().flat_map(|q| q.target.iter().copied()).collect();
+        let wanted = soften::wanted(d, open.len());
+        let prices = self.pool.price(&targets, wanted, false, control)?;
+        for (b, q) in open.iter_mut().enumerate() {
+            let (scores, slots, _) = prices.of(b);
+            let reach = scores.first().copied().unwrap_or(0.0);
+            if !soften::near(min_norm::dot(&q.target, &q.target), reach) {
+                continue;
+            }
+            q.soften(wanted);
+            let allowed = |slot: &&pool::Slot| Some(self.pool.row(**slot)) != q.excluded;
+            q.fresh.extend(slots.iter().filter(allowed));
+        }
+        Ok(())
     }
 
     /// How many open queries' active sets fit the memory budget together.

@@ -4,6 +4,9 @@
 //! costs little, and it keeps the number of full scans small. Each row carries the round in which it was last used;
 //! when the pool outgrows its budget, the least recently used rows are evicted.
 //!
+//! Rows that only one query asked for, many at a time, are kept here unlisted: no query is priced against them until an
+//! active set uses them.
+//!
 //! Rows are ranked in f32 and the scores of the best are recomputed in f64. How far any other row can score above them
 //! is bounded; if the bound leaves open whether some row is better, the caller asks again in f64.
 
@@ -38,9 +41,11 @@ pub struct Pool {
     rows: Vec<usize>,
     /// Metric coordinates, `dim` numbers a slot.
     points: Vec<f64>,
-    /// The same in f32.
+    /// The slots that queries are priced against, their points in f32, and whether a slot is among them.
+    listed: Vec<Slot>,
     rounded: Vec<f32>,
-    /// An upper bound on the length of every point.
+    lists: Vec<bool>,
+    /// An upper bound on the length of every listed point.
     reach: f64,
     /// The round in which each slot was last in an active set; [`NEVER`] if it never was.
     used: Vec<u64>,
@@ -77,7 +82,9 @@ impl Pool {
             dim,
             rows: Vec::new(),
             points: Vec::new(),
+            listed: Vec::new(),
             rounded: Vec::new(),
+            lists: Vec::new(),
             reach: 0.0,
             used: Vec::new(),
             slots: HashMap::new(),
@@ -102,9 +109,9 @@ impl Pool {
         };
     }
 
-    /// The number of pooled rows.
+    /// The number of listed rows.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.listed.len()
     }
 
     /// Metric coordinates of a slot.
@@ -126,11 +133,27 @@ impl Pool {
     pub fn touch(&mut self, slots: &[Slot]) {
         for &slot in slots {
             self.used[slot] = self.clock;
+            self.list(slot);
         }
     }
 
-    /// Add reference rows that are not yet here, in the given order.
+    /// Add reference rows that are not yet here, in the given order, and list them all.
     pub fn admit(
+        &mut self,
+        wanted: &[usize],
+        rows: &dyn Rows,
+        frame: &Frame,
+        metric: &Metric,
+    ) -> Result<()> {
+        self.admit_unlisted(wanted, rows, frame, metric)?;
+        for row in wanted {
+            self.list(self.slots[row]);
+        }
+        Ok(())
+    }
+
+    /// Add reference rows that are not yet here, in the given order, unlisted.
+    pub fn admit_unlisted(
         &mut self,
         wanted: &[usize],
         rows: &dyn Rows,
@@ -153,26 +176,26 @@ impl Pool {
             true => metric.whiten_apart(points),
             false => metric.whiten(points),
         }
-        self.round(start);
         self.used.resize(self.used.len() + fresh.len(), NEVER);
+        self.lists.resize(self.lists.len() + fresh.len(), false);
         self.rows.append(&mut fresh);
         Ok(())
     }
 
-    /// Store the points from index `start` on in f32 too.
-    fn round(&mut self, start: usize) {
-        let points = &self.points[start..];
-        self.rounded.extend(points.iter().map(|&v| v as f32));
-        let squares = points.chunks_exact(self.dim).map(|y| dot(y, y));
-        let longest = squares.fold(self.reach.powi(2), |most, square| {
-            // A length that overflowed makes f32 pricing impossible.
-            if square.is_nan() {
-                f64::INFINITY
-            } else {
-                most.max(square)
-            }
-        });
-        self.reach = longest.sqrt() * (1.0 + 1e-9);
+    /// List a slot, if it is not.
+    fn list(&mut self, slot: Slot) {
+        if std::mem::replace(&mut self.lists[slot], true) {
+            return;
+        }
+        self.listed.push(slot);
+        let point = &self.points[slot * self.dim..][..self.dim];
+        self.rounded.extend(point.iter().map(|&v| v as f32));
+        let length = dot(point, point).sqrt() * (1.0 + 1e-9);
+        // A length that overflowed makes f32 pricing impossible.
+        self.reach = match length.is_nan() {
+            true => f64::INFINITY,
+            false => self.reach.max(length),
+        };
     }
 
     /// The k best slots for each direction (B x d, in metric coordinates): computed in f64 if `fine`, else ranked in
@@ -187,7 +210,10 @@ impl Pool {
         let k = k.min(self.len());
         // Squared lengths must not overflow in f32; squared entries may underflow.
         if fine || self.reach > f32::MAX.sqrt().into() {
-            let (scores, slots) = cpu::scan_points(&self.points, self.dim, directions, k, control)?;
+            let each = self.listed.iter().flat_map(|&slot| self.point(slot));
+            let points: Vec<f64> = each.copied().collect();
+            let (scores, places) = cpu::scan_points(&points, self.dim, directions, k, control)?;
+            let slots = places.into_iter().map(|place| self.listed[place]).collect();
             return Ok(Prices {
                 k,
                 scores,
@@ -207,7 +233,8 @@ impl Pool {
             w.iter().map(move |v| (v / length) as f32)
         });
         let unit: Vec<f32> = unit.collect();
-        let (_, slots) = cpu::scan_points(&self.rounded, d, &unit, k, control)?;
+        let (_, places) = cpu::scan_points(&self.rounded, d, &unit, k, control)?;
+        let slots: Vec<Slot> = places.into_iter().map(|place| self.listed[place]).collect();
         let mut prices = Prices {
             k,
             scores: vec![0.0; slots.len()],
@@ -242,7 +269,7 @@ impl Pool {
     pub fn trim(&mut self) {
         self.clock += 1;
         let most = (BUDGET / (12 * self.dim)).clamp(64, MOST);
-        let mut order: Vec<Slot> = (0..self.len())
+        let mut order: Vec<Slot> = (0..self.rows.len())
             .filter(|&slot| self.used[slot] != NEVER)
             .collect();
         if order.len() > most {
@@ -261,8 +288,9 @@ impl Pool {
             kept.rows.push(self.rows[slot]);
             kept.used.push(self.used[slot]);
             kept.points.extend_from_slice(self.point(slot));
+            kept.lists.push(false);
+            kept.list(kept.rows.len() - 1);
         }
-        kept.round(0);
         *self = kept;
     }
 }
@@ -279,7 +307,10 @@ mod tests {
         let mut pool = Pool::new(dim);
         pool.rows = (0..values.len() / dim).collect();
         pool.points = values.to_vec();
-        pool.round(0);
+        pool.lists = vec![false; pool.rows.len()];
+        for slot in 0..pool.rows.len() {
+            pool.list(slot);
+        }
         pool
     }
 

@@ -12,6 +12,7 @@ use super::finish::{Finish, Proved, Step, proved};
 use super::min_norm::{MinNorm, dot};
 use super::pool::{Pool, Slot};
 use super::prove::{Direction, Judge, Scanned};
+use super::soften::{self, Soft};
 use super::{Bracket, Certificate, Metric, Nearest, Reason, Settings, SolverStage};
 use crate::control::Control;
 use crate::error::Result;
@@ -100,6 +101,8 @@ pub(super) struct Open {
     /// Metric coordinates of the query.
     pub target: Vec<f64>,
     pub set: MinNorm,
+    /// The problem with soft constraints, before the active set starts.
+    soft: Option<Box<Soft>>,
     /// Pool slots to consider next.
     pub fresh: Vec<Slot>,
     /// How many rows the next full scan should return.
@@ -112,7 +115,7 @@ pub(super) struct Open {
     faint: Option<Scanned>,
     /// A proved lower bound of the distance, in the data's units.
     pub lower: f64,
-    /// The best direction so far, if the verdict is sought together with the distance.
+    /// The best direction so far, unless only the distance is sought.
     separated: Option<Box<Separated>>,
     /// Scan in f64, because f32 is too coarse for this query.
     pub fine: bool,
@@ -144,6 +147,7 @@ impl Open {
         Open {
             query,
             set: MinNorm::new(d, 0.0),
+            soft: None,
             target,
             fresh,
             k,
@@ -171,8 +175,42 @@ impl Open {
         dot(&self.point, &self.point).sqrt()
     }
 
-    /// Offer the fresh candidates to the active set.
+    /// Start with soft constraints, and with so many rows from the first scan.
+    pub fn soften(&mut self, wanted: usize) {
+        self.soft = Some(Box::new(Soft::new(wanted)));
+    }
+
+    /// The outcome if a direction separates the query.
+    fn outside(&mut self) -> Option<Outcome> {
+        self.separated.take().map(|separated| Outcome::Outside {
+            direction: separated.direction,
+            margin: separated.margin,
+            exact: separated.exact,
+        })
+    }
+
+    /// Solve with soft constraints, or offer the fresh candidates to the active set.
     fn improve(&mut self, pool: &Pool) {
+        let Some(soft) = &mut self.soft else {
+            return self.offer(pool);
+        };
+        let fresh = std::mem::take(&mut self.fresh);
+        match soft.step(&fresh, &self.target, pool) {
+            soften::Step::Scan(point) => {
+                self.point = point;
+                self.state = State::Waiting;
+            }
+            soften::Step::Hard(set) => {
+                self.point = set.point();
+                self.set = *set;
+                self.soft = None;
+                self.state = State::Pricing;
+            }
+        }
+    }
+
+    /// Offer the fresh candidates to the active set.
+    fn offer(&mut self, pool: &Pool) {
         let slots = std::mem::take(&mut self.fresh);
         let mut shifted = Vec::with_capacity(slots.len() * self.target.len());
         for &slot in &slots {
@@ -392,22 +430,25 @@ impl Group<'_, '_> {
         for q in &waiting {
             self.pool.touch(q.set.ids());
         }
-        for found in &scanned {
-            wanted.extend_from_slice(&found.rows);
+        let mut own: Vec<usize> = Vec::new();
+        for (q, found) in waiting.iter().zip(&scanned) {
+            match q.soft {
+                Some(_) => own.extend_from_slice(&found.rows),
+                None => wanted.extend_from_slice(&found.rows),
+            }
         }
-        self.pool.admit(
-            &wanted,
-            self.judge.rows,
-            self.judge.scan.frame(),
-            self.metric,
-        )?;
+        let (rows, frame) = (self.judge.rows, self.judge.scan.frame());
+        self.pool.admit(&wanted, rows, frame, self.metric)?;
+        self.pool.admit_unlisted(&own, rows, frame, self.metric)?;
         let this = &*self;
         let outcomes: Vec<Option<Outcome>> = waiting
             .par_iter_mut()
             .zip(scanned)
-            .map(|(q, found)| {
+            .zip(&directions)
+            .map(|((q, found), direction)| {
                 q.scans += 1;
-                this.judged(q, found, queries)
+                let promise = direction.promise.unwrap_or(f64::INFINITY);
+                this.judged(q, found, promise, queries)
             })
             .collect::<Result<_>>()?;
         for (q, outcome) in waiting.into_iter().zip(outcomes) {
@@ -435,9 +476,15 @@ impl Group<'_, '_> {
                 let framed: Vec<f64> = q.sharp.iter().zip(scale).map(|(w, s)| w / s).collect();
                 Direction::sharp(&framed, queries.both(q.query), q.k)
             } else {
-                let square = dot(&q.point, &q.point);
+                let square = match &q.soft {
+                    Some(soft) => soft.level,
+                    None => dot(&q.point, &q.point),
+                };
                 Direction::new(w, queries.both(q.query), Some(square), q.k)
             };
+            if let Some(soft) = &q.soft {
+                direction.k = soft.wanted;
+            }
             direction.excluded = q.excluded;
             direction.fine |= q.fine;
             direction
@@ -445,22 +492,30 @@ impl Group<'_, '_> {
         .collect()
     }
 
-    /// Apply the result of a full scan to a query; returns its outcome if it is settled.
+    /// Apply the result of a full scan, of a direction with this [`Direction::promise`], to a query; returns its outcome if it is settled.
     fn judged(
         &self,
         q: &mut Open,
         found: Scanned,
+        promise: f64,
         queries: &Queries<'_>,
     ) -> Result<Option<Outcome>> {
         if found.separation > 0.0 {
             let margin = self.judge.margin(&found);
             match self.goal {
                 Goal::Verdict => {
-                    return Ok(Some(Outcome::Outside {
-                        direction: self.judge.in_data_units(&found),
-                        margin,
-                        exact: found.exact,
-                    }));
+                    self.note(q, &found, margin);
+                    // A soft direction may leave much of the margin to a hard one.
+                    let weak = found.separation < soften::ENOUGH * promise;
+                    let last = q.scans >= self.settings.max_rounds;
+                    if let Some(soft) = &mut q.soft
+                        && weak
+                        && !last
+                    {
+                        soft.end();
+                    } else {
+                        return Ok(q.outside());
+                    }
                 }
                 Goal::Distance(gap) | Goal::Both(gap) => {
                     self.note(q, &found, margin);
@@ -472,6 +527,12 @@ impl Group<'_, '_> {
         }
         if self.in_doubt(q) {
             return Ok(Some(Outcome::NotSeparated));
+        }
+        if q.soft.is_none()
+            && self.goal == Goal::Verdict
+            && let Some(outside) = q.outside()
+        {
+            return Ok(Some(outside));
         }
         if found.faint > 0.0 {
             q.faint = Some(found.clone());
@@ -492,17 +553,22 @@ impl Group<'_, '_> {
             .iter()
             .filter_map(|&row| self.pool.slot(row))
             .collect();
+        if let Some(soft) = &mut q.soft {
+            q.fresh = soft.after_scan(&found, slots);
+            q.state = State::Solving;
+            return Ok(None);
+        }
         if q.after_scan(&found, slots) {
             return Ok(None);
         }
         self.begin_finish(q, queries)
     }
 
-    /// Raise the lower bound of the distance by a separating direction, and keep the best direction if the verdict is
-    /// sought too.
+    /// Raise the lower bound of the distance by a separating direction, and keep the best direction unless the verdict is
+    /// known.
     fn note(&self, q: &mut Open, found: &Scanned, margin: f64) {
         let first = q.separated.is_none();
-        if matches!(self.goal, Goal::Both(_)) && (first || margin > q.lower) {
+        if !matches!(self.goal, Goal::Distance(_)) && (first || margin > q.lower) {
             q.separated = Some(Box::new(Separated {
                 direction: self.judge.in_data_units(found),
                 margin,
@@ -609,6 +675,13 @@ impl Group<'_, '_> {
     /// If the active set reaches the query up to rounding: the exact proof, or else the start of the last step.
     fn reached(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let norm = q.norm();
+        if q.soft.is_some() {
+            return Ok(None);
+        }
+        if self.goal == Goal::Verdict && q.separated.is_some() {
+            let near = norm <= self.judge.near_zero(&q.target);
+            return Ok(if near { q.outside() } else { None });
+        }
         if self.in_doubt(q) {
             let close = norm <= self.judge.near_zero(&q.target);
             return Ok(close.then_some(Outcome::NotSeparated));
