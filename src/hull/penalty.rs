@@ -8,7 +8,8 @@
 //! ```
 //!
 //! The larger c is, the nearer u is to the weights of the least-norm problem. This is a convex function, quadratic between
-//! planes, and Newton's method with an exact line search lowers it in each step, so it cannot cycle; rounding is met by a limit on the steps.
+//! planes, and Newton's method with an exact line search lowers it in each step, up to rounding; limits on the steps end both
+//! loops in any case.
 //! A step changes the
 //! d+1 x d+1 matrix `1/c + sum m_i m_i^T` over the vectors with a positive product by all that enter and leave, and
 //! factorises it ([`normal`]). While c is small, a dozen steps replace some hundred exchanges of single vectors. All is

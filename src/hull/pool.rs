@@ -4,7 +4,7 @@
 //! costs little, and it keeps the number of full scans small. Each row carries the round in which it was last used;
 //! when the pool outgrows its budget, the least recently used rows are evicted.
 //!
-//! Rows that only one query asked for, many at a time, are kept here unlisted: no query is priced against them until an
+//! Rows that queries with soft constraints ask for, many at a time, are kept here unlisted: no query is priced against them until an
 //! active set uses them.
 //!
 //! Rows are ranked in f32 and the scores of the best are recomputed in f64. How far any other row can score above them
@@ -60,13 +60,12 @@ pub struct Prices {
     pub k: usize,
     pub scores: Vec<f64>,
     pub slots: Vec<Slot>,
-    /// For each direction, by how much a row that is not listed can exceed the last listed score. Listed scores are
-    /// computed in f64.
+    /// For each direction, by how much another listed row can exceed the last score. Scores are computed in f64.
     pub error: Vec<f64>,
 }
 
 impl Prices {
-    /// For direction `b`: the scores and slots of its best rows, and an upper bound on the score of every other row.
+    /// For direction `b`: the scores and slots of its best rows, and an upper bound on the score of every other listed row.
     pub fn of(&self, b: usize) -> (&[f64], &[Slot], f64) {
         let list = b * self.k..(b + 1) * self.k;
         let (scores, slots) = (&self.scores[list.clone()], &self.slots[list]);
@@ -370,6 +369,44 @@ mod tests {
         let rounded: Vec<f32> = pool.points.iter().map(|&v| v as f32).collect();
         assert_eq!(pool.rounded, rounded);
         assert!((0..2).all(|slot| length(pool.point(slot)) <= pool.reach));
+    }
+
+    /// A row that is not listed has no price until it was in an active set, or is admitted again.
+    #[test]
+    fn rows_are_priced_once_they_are_listed() {
+        let values: Vec<f64> = (0..40).map(|v| f64::from(v * v)).collect();
+        let rows = Memory::from_f64("rows", 4, values);
+        let control = Control::default();
+        let frame = Frame::survey(&rows, &control).unwrap();
+        let metric = Metric::euclidean(&frame);
+        let mut pool = Pool::new(4);
+        pool.admit(&[2, 5], &rows, &frame, &metric).unwrap();
+        pool.admit_unlisted(&[9, 8, 5], &rows, &frame, &metric)
+            .unwrap();
+        let priced = |pool: &Pool, fine| {
+            let prices = pool.price(&[1.0; 4], 9, fine, &control).unwrap();
+            prices
+                .of(0)
+                .1
+                .iter()
+                .map(|&slot| pool.row(slot))
+                .collect::<Vec<_>>()
+        };
+        let both = |pool: &Pool| {
+            assert_eq!(priced(pool, false), priced(pool, true));
+            priced(pool, true)
+        };
+        assert_eq!(both(&pool), [5, 2]);
+        let slot = pool.slot(9).unwrap();
+        pool.touch(&[slot]);
+        pool.touch(&[slot]);
+        assert_eq!(both(&pool), [9, 5, 2]);
+        pool.admit(&[8], &rows, &frame, &metric).unwrap();
+        assert_eq!(both(&pool), [9, 8, 5, 2]);
+        pool.admit_unlisted(&[0], &rows, &frame, &metric).unwrap();
+        pool.trim();
+        assert_eq!(both(&pool), [9]);
+        assert!(pool.slot(0).is_none());
     }
 
     #[test]

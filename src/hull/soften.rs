@@ -23,7 +23,8 @@ const VANISHED: f32 = 0.2;
 /// Rows to start from, and from the first scan, for each dimension; later scans return half as many.
 const WANTED: usize = 2;
 
-/// The fewest rows that a scan returns, and the most numbers in the rows that one returns for all queries together.
+/// The fewest rows that a scan returns, and the most numbers in the rows that one returns for all queries together (128 MiB in
+/// f64; they stay in the pool, and scans after the first return half as many, until the queries are settled).
 const FEWEST: usize = 32;
 const MOST: usize = 1 << 24;
 
@@ -34,9 +35,10 @@ const DIMENSIONS: std::ops::RangeInclusive<usize> = 24..=256;
 /// A query is deep inside if it is less than this share of the way to the boundary.
 const DEEP: f64 = 0.5;
 
-/// Whether constraints are soft at first, in d dimensions.
-pub(super) fn pays(d: usize) -> bool {
-    DIMENSIONS.contains(&d)
+/// Whether constraints are soft at first, in d dimensions, with at most so many scans for each query. Soft steps take some of
+/// these, and settle no query inside.
+pub(super) fn pays(d: usize, scans: u32) -> bool {
+    DIMENSIONS.contains(&d) && scans as usize >= 4 * PENALTIES.len()
 }
 
 /// Whether a query is near the boundary or beyond: its product with itself is at least [`DEEP`] of the largest product of a
@@ -64,7 +66,9 @@ pub(super) struct Soft {
     w: Vec<f32>,
     /// The index of the next penalty.
     stage: usize,
-    /// The largest separation that the vectors met allow, in the square of the metric's unit.
+    /// The next step is the last: it goes through all penalties that are left.
+    last: bool,
+    /// At least the largest separation that the vectors met allow, in the square of the metric's unit.
     pub level: f64,
     /// How many rows the next scan should return.
     pub wanted: usize,
@@ -86,6 +90,7 @@ impl Soft {
             lift: 0.0,
             w: Vec::new(),
             stage: 0,
+            last: false,
             level: 0.0,
             wanted,
         }
@@ -93,12 +98,41 @@ impl Soft {
 
     /// Solve for the rows met so far and the fresh ones.
     pub fn step(&mut self, fresh: &[Slot], target: &[f64], pool: &Pool) -> Step {
+        let d = target.len();
+        let columns = self.meet(fresh, target, pool);
+        loop {
+            let found = minimise(&columns, PENALTIES[self.stage], &mut self.w);
+            let ends = match &found {
+                Some(u) => self.ends(u, d),
+                None => true,
+            };
+            if ends {
+                let u = found.unwrap_or_default();
+                return Step::Hard(Box::new(self.harden(&columns, &u, target, pool)));
+            }
+            if !self.last {
+                break;
+            }
+        }
+        if self.stage == 2 {
+            self.wanted = (self.wanted / 2).max(FEWEST);
+        }
+        let last = f64::from(self.w[d]);
+        let left = 1.0 - last;
+        let each = self.w[..d].iter();
+        let point = each.map(|&v| -f64::from(v) * self.lift / left);
+        self.level = self.lift.powi(2) * last / left;
+        Step::Scan(point.collect())
+    }
+
+    /// Add fresh rows to those met, and return the columns of all. The first rows give the unit of length.
+    fn meet(&mut self, fresh: &[Slot], target: &[f64], pool: &Pool) -> Columns {
         self.slots.extend_from_slice(fresh);
         self.slots.sort_unstable();
         self.slots.dedup();
-        let d = target.len();
-        let shifted = |slot: Slot| pool.point(slot).iter().zip(target).map(|(y, q)| y - q);
-        if self.w.is_empty() {
+        let first = self.w.is_empty();
+        if first {
+            let shifted = |slot: Slot| pool.point(slot).iter().zip(target).map(|(y, q)| y - q);
             let squares = self.slots.iter().map(|&s| shifted(s).map(|v| v * v).sum());
             let mut squares: Vec<f64> = squares.collect();
             squares.sort_unstable_by(f64::total_cmp);
@@ -109,29 +143,20 @@ impl Soft {
         }
         let points = |i: usize| pool.point(self.slots[i]);
         let columns = Columns::of(self.slots.len(), points, target, self.lift);
-        if self.w.is_empty() {
+        if first {
             self.w = columns.start();
         }
-        let penalty = PENALTIES[self.stage];
-        let Some(u) = minimise(&columns, penalty, &mut self.w) else {
-            return Step::Hard(Box::new(self.harden(&columns, &[], target, pool)));
-        };
+        columns
+    }
+
+    /// Counts a solution with weights u; whether the exact search comes next: after the last penalty, if the point has
+    /// vanished, or if it gives no direction.
+    fn ends(&mut self, u: &[f32], d: usize) -> bool {
         let square = |v: &[f32]| v.iter().map(|v| v * v).sum::<f32>();
-        let vanished = square(&self.w) < VANISHED / penalty * square(&u);
+        let vanished = square(&self.w) < VANISHED / PENALTIES[self.stage] * square(u);
         self.stage += 1;
-        if self.stage == 2 {
-            self.wanted = (self.wanted / 2).max(FEWEST);
-        }
-        let last = f64::from(self.w[d]);
-        let left = 1.0 - last;
-        let pointing = left > 0.0;
-        if vanished || self.stage == PENALTIES.len() || !pointing {
-            return Step::Hard(Box::new(self.harden(&columns, &u, target, pool)));
-        }
-        let each = self.w[..d].iter();
-        let point = each.map(|&v| -f64::from(v) * self.lift / left);
-        self.level = self.lift.powi(2) * last / left;
-        Step::Scan(point.collect())
+        let pointing = self.w[d] < 1.0;
+        vanished || self.stage == PENALTIES.len() || !pointing
     }
 
     /// The exact active set, which starts from the weights u; all other rows met are candidates.
@@ -146,7 +171,12 @@ impl Soft {
         let positive: Vec<usize> = (0..u.len()).filter(|&i| u[i] > 0.0).collect();
         let weights: Vec<f64> = positive.iter().map(|&i| f64::from(u[i])).collect();
         let reduced = reduce(d + 1, |i| columns.row(positive[i]), &weights);
-        let reduced = reduced.unwrap_or_else(|| weights.iter().copied().enumerate().collect());
+        // Vectors that do not span the space: the heaviest come first.
+        let reduced = reduced.unwrap_or_else(|| {
+            let mut all: Vec<(usize, f64)> = weights.iter().copied().enumerate().collect();
+            all.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            all
+        });
         let start: Vec<usize> = reduced.iter().map(|&(place, _)| positive[place]).collect();
         let each = reduced.iter().zip(&start);
         let shares: Vec<f64> = each.map(|(&(_, u), &i)| columns.share(i, u)).collect();
@@ -160,9 +190,9 @@ impl Soft {
         set
     }
 
-    /// Make the next step the last.
+    /// Make the next step the last: from small penalties, the largest one at once would take twice the steps.
     pub fn end(&mut self) {
-        self.stage = PENALTIES.len() - 1;
+        self.last = true;
     }
 
     /// After a scan that did not separate the query: the rows of `found` that are new. If there are none, or f32
@@ -191,6 +221,7 @@ mod tests {
     #[test]
     fn certificates_of_queries_near_the_boundary_hold() {
         let (n, d, count) = (500, 24, 60);
+        assert!(super::pays(d, Settings::default().max_rounds));
         let mut random = ChaCha8Rng::seed_from_u64(6);
         let mut next = || -> f64 { StandardNormal.sample(&mut random) };
         let mut values: Vec<f64> = (0..n * d).map(|_| next()).collect();
@@ -234,5 +265,77 @@ mod tests {
             }
             assert!(inside > 10 && inside < count - 10, "{inside}");
         }
+    }
+
+    /// Numbers with distribution N(0, 1).
+    fn gaussian(count: usize, seed: u64) -> Vec<f64> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let each = (0..count).map(|_| StandardNormal.sample(&mut random));
+        each.collect()
+    }
+
+    /// Queries of which about half are inside.
+    fn near_the_boundary(count: usize, d: usize, share: f64) -> Vec<f64> {
+        gaussian(count * d, 9).iter().map(|v| v * share).collect()
+    }
+
+    #[test]
+    fn soft_answers_do_not_depend_on_threads() {
+        let (n, d, count) = (3000, 48, 24);
+        let rows = Memory::from_f64("rows", d, gaussian(n * d, 8));
+        let queries = near_the_boundary(count, d, 0.45);
+        let control = Control::default();
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| {
+                let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
+                let solver = Solver::new(&rows, &*scan, Settings::default(), &control);
+                let answers = solver.unwrap().answer(&queries, None, &control).unwrap();
+                let each = answers.iter();
+                each.map(|a| (a.verdict, a.margin.to_bits(), a.scans, a.support))
+                    .collect::<Vec<_>>()
+            })
+        };
+        let first = on(1);
+        let inside = first.iter().filter(|a| a.0 == Verdict::Inside).count();
+        assert!(inside > 0 && inside < count, "{inside}");
+        assert!(on(2) == first && on(3) == first);
+    }
+
+    /// Rows of rank 30 in 40 dimensions, some equal, one far away; queries in their affine hull, on rows and off it.
+    #[test]
+    fn degenerate_rows_have_right_verdicts() {
+        let (n, d, rank) = (400, 40, 30);
+        let mut values = gaussian(n * d, 3);
+        for row in values.chunks_exact_mut(d) {
+            for j in rank..d {
+                row[j] = row[j - rank];
+            }
+        }
+        values.copy_within(0..40 * d, 40 * d);
+        values[200 * d..201 * d].iter_mut().for_each(|v| *v *= 1e12);
+        let rows = Memory::from_f64("rows", d, values.clone());
+        let mut queries = near_the_boundary(12, d, 0.3);
+        for query in queries.chunks_exact_mut(d).take(9) {
+            for j in rank..d {
+                query[j] = query[j - rank];
+            }
+        }
+        queries.extend_from_slice(&values[7 * d..8 * d]);
+        let control = Control::default();
+        let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
+        let solver = || Solver::new(&rows, &*scan, Settings::default(), &control).unwrap();
+        let together = solver().answer(&queries, None, &control).unwrap();
+        let alone = solver().answer_alone(&queries, &control).unwrap();
+        let verdicts = |answers: &[crate::hull::Answer]| -> Vec<Verdict> {
+            answers.iter().map(|answer| answer.verdict).collect()
+        };
+        assert_eq!(verdicts(&together), verdicts(&alone));
+        assert!(
+            together[9..12]
+                .iter()
+                .all(|a| a.verdict == Verdict::Outside)
+        );
+        assert_eq!(together[12].verdict, Verdict::Inside);
     }
 }

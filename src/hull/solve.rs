@@ -5,7 +5,8 @@
 //! scan decides: separated (outside), or new rows. All open queries share each pass over the pool and over the
 //! reference (method: dual column generation; the step is Wolfe's, Math. Programming 11, 1976). The loop serves two
 //! goals: a verdict, in the whitened metric, and a bracket of the distance, in the Euclidean metric. A query too close
-//! to the boundary for this arithmetic ends in [`Finish`].
+//! to the boundary for this arithmetic ends in [`Finish`]. Near the boundary the constraints of a query may be soft at first
+//! ([`Soft`]): its points are then scanned at once.
 
 use super::certificate::residual;
 use super::finish::{Finish, Proved, Step, proved};
@@ -235,7 +236,7 @@ impl Open {
     }
 
     /// Evaluate the prices of the pool for the direction `-p`: continue with better slots, or wait for a full scan. If
-    /// no listed slot is better but an unlisted one may be, the state stays, so that the pool is priced again in f64;
+    /// no slot of the prices is better but another one may be, the state stays, so that the pool is priced again in f64;
     /// unless these prices are `fine`.
     fn weigh(
         &mut self,
@@ -492,7 +493,8 @@ impl Group<'_, '_> {
         .collect()
     }
 
-    /// Apply the result of a full scan, of a direction with this [`Direction::promise`], to a query; returns its outcome if it is settled.
+    /// Apply the result of a full scan, of a direction with this [`Direction::promise`], to a query; returns its outcome if it
+    /// is settled.
     fn judged(
         &self,
         q: &mut Open,
@@ -505,15 +507,7 @@ impl Group<'_, '_> {
             match self.goal {
                 Goal::Verdict => {
                     self.note(q, &found, margin);
-                    // A soft direction may leave much of the margin to a hard one.
-                    let weak = found.separation < soften::ENOUGH * promise;
-                    let last = q.scans >= self.settings.max_rounds;
-                    if let Some(soft) = &mut q.soft
-                        && weak
-                        && !last
-                    {
-                        soft.end();
-                    } else {
+                    if !self.is_weak(q, &found, promise) {
                         return Ok(q.outside());
                     }
                 }
@@ -562,6 +556,20 @@ impl Group<'_, '_> {
             return Ok(None);
         }
         self.begin_finish(q, queries)
+    }
+
+    /// Whether a soft direction separates a query by so little that a hard one may give much more margin; the next step is then
+    /// the last soft one.
+    fn is_weak(&self, q: &mut Open, found: &Scanned, promise: f64) -> bool {
+        let last = q.scans >= self.settings.max_rounds;
+        let weak = found.separation < soften::ENOUGH * promise && !last;
+        match &mut q.soft {
+            Some(soft) if weak => {
+                soft.end();
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Raise the lower bound of the distance by a separating direction, and keep the best direction unless the verdict is
