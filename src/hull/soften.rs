@@ -2,7 +2,7 @@
 //!
 //! The exact active set of [`MinNorm`] takes in one vector at a time, and most of them leave again: among 60,000 Gaussian
 //! rows in 128 dimensions a query near the boundary takes 600 vectors in for the 128 that it needs. Here the problem with
-//! a [`penalty`] is solved over all rows that the query has met; its direction is scanned for more rows, and may separate
+//! a [`penalty`](super::penalty) is solved over all rows that the query has met; its direction is scanned for more rows, and may separate
 //! the query; then the penalty grows. After the last, the vectors with weight are reduced to a basis ([`reduce`]), and the
 //! active set starts from it: about 15 more vectors enter. Scans and proofs are those of `solve`.
 

@@ -18,7 +18,7 @@ pub(super) const KEY: &str = "hullscope.certificates";
 /// Version of the file; raised when certificates of earlier versions can no longer be checked.
 const VERSION: u64 = 2;
 
-/// What a certificate file says of the run that made it; as JSON the metadata value of [`KEY`].
+/// What a certificate file says of the run that made it; as JSON the metadata value of `KEY`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
