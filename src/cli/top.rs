@@ -242,7 +242,7 @@ fn draw(
         verdict: args.by.clone(),
         distance_ratio: at(&by, row),
         nearest: at(&nearest, row) as u64,
-        nearest_ratio: at(&column("nearest_ratio"), row),
+        nearest_ratio: at(&column("nearest_distance"), row),
         support: Vec::new(),
         seen: None,
         mean: None,

@@ -3,8 +3,9 @@
 //! decisions.
 //!
 //! The options derive `clap::Args`, so that a name, its help and its default are in one place. The largest job is
-//! [`compare::Compare`]: the same queries through several spaces, with the folder of its results. What a folder keeps for later
-//! runs is in [`archive`] (spaces) and [`findings`] (experiments), whose it is in [`results`], and who writes into it in [`lock`].
+//! [`compare::Compare`]: the same queries through several spaces, with the folder of its results. A folder keeps spaces
+//! ([`archive`]) and experiments ([`findings`]) for later runs; [`results`] names the command that owns it, and [`lock`]
+//! keeps a second run out.
 
 pub mod archive;
 pub mod backend;

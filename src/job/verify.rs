@@ -144,6 +144,14 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// The result for a file whose certificates were not checked.
+    pub fn of(problems: Vec<Problem>) -> Self {
+        Audit {
+            problems,
+            tally: None,
+        }
+    }
+
     /// Whether every certificate holds, and there is one for every query.
     pub fn holds(&self) -> bool {
         self.problems.is_empty() && self.tally.is_some_and(|tally| tally.failed == 0)
@@ -202,16 +210,6 @@ pub fn audit(
         audit.problems.push(Problem::Missing { queries, first });
     }
     Ok(audit)
-}
-
-impl Audit {
-    /// The result for a file whose certificates were not checked.
-    pub fn of(problems: Vec<Problem>) -> Self {
-        Audit {
-            problems,
-            tally: None,
-        }
-    }
 }
 
 /// The sets that are not those of the certificates.

@@ -5,7 +5,7 @@
 //! undecided), `direction` (list of f64; null unless outside), `margin` (f64; null unless outside), `rows` (list of u64, row
 //! numbers in the reference file) and `weights` (list of f64; both null unless inside). The metadata identify the rows of
 //! the certificates and count the certificates ([`Origin`]). Reading trusts nothing: a row that contradicts itself becomes a
-//! claim that fails, and [`crate::job::verify::audit`] compares the metadata with the inputs and the claims.
+//! claim that fails, and the audit of `job::verify` compares the metadata with the inputs and the claims.
 
 mod origin;
 mod problem;

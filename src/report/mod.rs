@@ -1,4 +1,4 @@
-//! Writers of results: tables of records, certificates, summaries, figures, pages. There is one source file per format.
+//! Writers of results: tables of records, certificates, summaries, figures, pages.
 //!
 //! A [`Context`] is the origin of the numbers (command, inputs, settings); it goes into every file, so that a result can be
 //! traced and repeated. Files appear whole or not at all ([`mod@file`]).

@@ -482,8 +482,7 @@ fn distances(picks: &Picks) -> &'static str {
     if picks.margins {
         "margins are certified lower bounds of the distance to the hull, often far below it"
     } else if picks.without_unit {
-        "distances to the hull are certified lower bounds; no distance is divided by the median nearest distance, which is 0 or \
-         unknown"
+        "distances to the hull are certified lower bounds; all are in the units of the space"
     } else {
         "distances to the hull are certified lower bounds; all are in median nearest distances of the reference"
     }
@@ -686,10 +685,7 @@ mod tests {
         };
         assert!(heading(false).ends_with("in median nearest distances of the reference"));
         let without = heading(true);
-        assert!(
-            without.contains("no distance is divided by the median nearest distance"),
-            "{without}"
-        );
+        assert!(without.ends_with("in the units of the space"), "{without}");
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     };
     let legend_of_thresholds = match marks.is_empty() {
         true => "",
-        false => "; vertical line: Barany-Furedi threshold, which says nothing about larger N",
+        false => "; vertical: Barany-Furedi threshold, no claim above it",
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);

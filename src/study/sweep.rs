@@ -254,7 +254,8 @@ fn efron(law: Law, point: &mut Point) {
     point.vertices_theory = expected::vertices(law, point.d, point.n + 1);
 }
 
-/// Barany and Furedi's thresholds, each with its dimension, that lie within the range of sizes of their dimension; a single size has none.
+/// Barany and Furedi's thresholds, each with its dimension, that lie within the range of sizes of their dimension; a single
+/// size has none.
 pub fn thresholds(points: &[&Point]) -> Vec<(usize, f64)> {
     let mut ranges: Vec<(usize, usize, usize)> = Vec::new();
     for point in points {

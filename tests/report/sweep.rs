@@ -107,7 +107,7 @@ fn thresholds_are_those_of_random_points() {
     let (_, lines) = panel(&of_law(), &all(&[10, 100]));
     assert_eq!(
         lines.title,
-        "ball; vertical line: Barany-Furedi threshold, which says nothing about larger N"
+        "ball; vertical: Barany-Furedi threshold, no claim above it"
     );
     assert_eq!(
         thin_lines(&lines),

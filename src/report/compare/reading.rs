@@ -100,7 +100,7 @@ fn finding(space: &SpaceReport) -> String {
 fn compared(queries: &Rate, left_out: &Rate) -> &'static str {
     match queries.against(left_out) {
         Contrast::NearlyAll => {
-            "nearly all of both, so that the hull does not tell queries from reference rows"
+            "nearly all of both, which does not tell queries from reference rows"
         }
         Contrast::More => "more extrapolation than in the reference",
         Contrast::Less => "less extrapolation than in the reference",
@@ -138,4 +138,23 @@ pub fn pairs(report: &Report) -> Option<String> {
             report.pairs.len()
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_contrast_has_its_sentence() {
+        let rate = |outside| Rate::new("hull", 1000, outside, 0);
+        for (queries, left_out, words) in [
+            (999, 998, "nearly all of both"),
+            (600, 300, "more extrapolation than"),
+            (300, 600, "less extrapolation than"),
+            (500, 501, "no more extrapolation than"),
+        ] {
+            let text = compared(&rate(queries), &rate(left_out));
+            assert!(text.starts_with(words), "{queries} and {left_out}: {text}");
+        }
+    }
 }
