@@ -514,6 +514,16 @@ mod tests {
         assert_ne!(slow(&rows, &directions(), 12), Some(true));
     }
 
+    #[test]
+    fn equal_rows_are_stored_whole() {
+        let rows = rows(|_, column| column as f64);
+        let frame = Frame::survey(&rows, &Control::default()).unwrap();
+        for kernel in Kernel::all() {
+            let layout = Layout::new(&frame, kernel);
+            assert!(layout.width() == COLUMNS && layout.suits(kernel));
+        }
+    }
+
     /// A column that is said to be constant, but is not, has no place in the quantised rows.
     #[test]
     fn a_tile_with_a_column_that_was_said_to_be_zero_is_not_quantised() {

@@ -100,12 +100,12 @@ impl Layout {
         let (low, high, centre) = (&frame.lowest, &frame.highest, &frame.centre);
         let differs = |&j: &usize| low[j] != centre[j] || high[j] != centre[j];
         let columns: Vec<usize> = (0..d).filter(differs).collect();
-        let stride = kernel.stride(columns.len().max(1));
-        let shorter = stride < kernel.stride(d);
+        let shorter = kernel.stride(columns.len()) < kernel.stride(d) && !columns.is_empty();
+        let columns = shorter.then_some(columns);
         Layout {
             d,
-            stride: stride.min(kernel.stride(d)),
-            columns: shorter.then_some(columns).filter(|some| !some.is_empty()),
+            stride: kernel.stride(columns.as_ref().map_or(d, Vec::len)),
+            columns,
             levels: numbers::levels(d),
         }
     }
