@@ -397,7 +397,7 @@ impl<'a> Solver<'a> {
     /// Let open queries near the boundary start with soft constraints, where these pay, and with more rows from the pool.
     fn soften(&self, open: &mut [Open], control: &Control) -> Result<()> {
         let d = self.metric.dim();
-        if !soften::pays(d, self.settings.max_rounds) || open.is_empty() {
+        if !soften::pays(self.judge.rows.len(), d, self.settings.max_rounds) || open.is_empty() {
             return Ok(());
         }
         let targets: Vec<f64> = open.iter().flat_map(|q| q.target.iter().copied()).collect();
