@@ -107,21 +107,6 @@ pub(crate) fn add_product(
     });
 }
 
-/// `sum += columns^T columns` on one thread, only the lower triangle: `columns` is d x n, `sum` n x n.
-pub(crate) fn add_products(sum: MatMut<'_, f64>, columns: MatRef<'_, f64>) {
-    triangular::matmul(
-        sum,
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        columns.transpose(),
-        BlockStructure::Rectangular,
-        columns,
-        BlockStructure::Rectangular,
-        1.0,
-        Par::Seq,
-    );
-}
-
 /// The Cholesky factor L of a symmetric matrix in place of its lower triangle; `None` if it is not positive definite.
 pub(crate) fn cholesky(matrix: MatMut<'_, f64>) -> Option<()> {
     let scratch =

@@ -22,24 +22,30 @@ pub(super) struct Factor {
     carried: Vec<f64>,
 }
 
+/// A stride with room for more columns than `size`.
+fn roomy(size: usize) -> usize {
+    (size + (size / 4).max(16) + PAD).next_multiple_of(PAD) + PAD
+}
+
 impl Factor {
     /// The transpose of a lower triangle, whose columns are R's rows.
     pub fn of_transpose(lower: MatRef<'_, f64>) -> Self {
         let size = lower.nrows();
-        let mut factor = Factor {
-            size,
-            ..Factor::default()
-        };
-        factor.widen();
-        factor.rows.resize(size * factor.stride, 0.0);
+        let stride = roomy(size);
+        let mut rows = vec![0.0; size * stride];
         for i in 0..size {
-            let row = &mut factor.rows[i * factor.stride..][i..size];
+            let row = &mut rows[i * stride..][i..size];
             let column = lower.col(i).subrows(i, size - i);
             for (value, entry) in row.iter_mut().zip(column.iter()) {
                 *value = *entry;
             }
         }
-        factor
+        Factor {
+            size,
+            stride,
+            rows,
+            ..Factor::default()
+        }
     }
 
     #[inline(always)]
@@ -63,12 +69,10 @@ impl Factor {
 
     /// Make room for more columns.
     fn widen(&mut self) {
-        let stride = (self.size + (self.size / 4).max(16) + PAD).next_multiple_of(PAD) + PAD;
+        let stride = roomy(self.size);
         let mut rows = vec![0.0; self.size * stride];
-        if !self.rows.is_empty() {
-            for i in 0..self.size {
-                rows[i * stride..][..self.size].copy_from_slice(self.row(i));
-            }
+        for i in 0..self.size {
+            rows[i * stride..][..self.size].copy_from_slice(self.row(i));
         }
         (self.rows, self.stride) = (rows, stride);
     }

@@ -34,7 +34,7 @@ const RANKED: usize = 8;
 const PER_BLOCK: usize = 16;
 
 /// A vector more than this many times longer than t is scaled down.
-const LONG: f64 = 64.0;
+pub(super) const LONG: f64 = 64.0;
 
 /// A norm below this share of the vectors' typical length counts as zero up to rounding.
 const VANISHED: f64 = 1e-15;
@@ -145,8 +145,7 @@ impl MinNorm {
                 lift: self.lift,
             };
         }
-        let longest = a.iter().fold(0f64, |most, v| most.max(v.abs()));
-        let shrink = (self.lift / longest).log2().floor().exp2();
+        let shrink = shrinking(a, self.lift);
         let vector: Vec<f64> = a.iter().map(|v| v * shrink).collect();
         CandidateColumn {
             id,
@@ -489,6 +488,21 @@ impl pulp::WithSimd for Improve<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         self.set.run(simd, self.candidates);
     }
+}
+
+/// The power of two that makes a long vector about as long as t.
+#[inline(always)]
+pub(super) fn shrinking(a: &[f64], lift: f64) -> f64 {
+    let longest = a.iter().fold(0f64, |most, v| most.max(v.abs()));
+    (lift / longest).log2().floor().exp2()
+}
+
+/// The median length of vectors with these squared lengths; 0 without any.
+pub(super) fn median_length(squares: impl Iterator<Item = f64>) -> f64 {
+    let mut squares: Vec<f64> = squares.collect();
+    squares.sort_unstable_by(f64::total_cmp);
+    let median = squares.get(squares.len() / 2).copied();
+    median.unwrap_or_default().sqrt()
 }
 
 /// `R x = b` by back substitution, in place of b. `column(j)` is column j of R, of which only the first j + 1 numbers

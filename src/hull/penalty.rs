@@ -17,6 +17,7 @@
 
 mod normal;
 
+use super::min_norm::{LONG, shrinking};
 use crate::linear::products;
 use normal::{Normal, multiply, padded};
 use pulp::{Simd, WithSimd};
@@ -32,9 +33,6 @@ const SEARCH: usize = 24;
 
 /// A line search ends once the slope is below this share of the first.
 const FLAT: f32 = 1e-2;
-
-/// A vector more than this many times longer than t is scaled down.
-const LONG: f64 = 64.0;
 
 /// Vectors as rows `m_i`, one after the other.
 pub(super) struct Columns {
@@ -116,9 +114,8 @@ impl<'p, F: Fn(usize) -> &'p [f64]> WithSimd for Fill<'_, F> {
             // False also for what is not a number.
             let short = square <= (LONG * self.lift).powi(2);
             if !short {
-                let longest = vector.iter().fold(0f64, |most, v| most.max(v.abs()));
                 let finite = vector.iter().all(|v| v.is_finite());
-                shrink = (self.lift / longest).log2().floor().exp2();
+                shrink = shrinking(&vector, self.lift);
                 if !finite || shrink == 0.0 {
                     vector.fill(0.0);
                     shrink = 0.0;

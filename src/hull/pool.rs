@@ -118,6 +118,15 @@ impl Pool {
         &self.points[slot * self.dim..(slot + 1) * self.dim]
     }
 
+    /// The points of slots less a point: `dim` numbers each.
+    pub fn relative(&self, slots: &[Slot], to: &[f64]) -> Vec<f64> {
+        let mut vectors = Vec::with_capacity(slots.len() * self.dim);
+        for &slot in slots {
+            vectors.extend(self.point(slot).iter().zip(to).map(|(y, q)| y - q));
+        }
+        vectors
+    }
+
     /// The reference row of a slot.
     pub fn row(&self, slot: Slot) -> usize {
         self.rows[slot]

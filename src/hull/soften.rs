@@ -6,7 +6,7 @@
 //! the query; then the penalty grows. After the last, the vectors with weight are reduced to a basis ([`reduce`]), and the
 //! active set starts from it: about 15 more vectors enter. Scans and proofs are those of `solve`.
 
-use super::min_norm::{Candidate, MinNorm};
+use super::min_norm::{Candidate, MinNorm, median_length};
 use super::penalty::{Columns, minimise};
 use super::pool::{Pool, Slot};
 use super::prove::Scanned;
@@ -137,12 +137,9 @@ impl Soft {
         self.slots.dedup();
         let first = self.w.is_empty();
         if first {
-            let shifted = |slot: Slot| pool.point(slot).iter().zip(target).map(|(y, q)| y - q);
-            let squares = self.slots.iter().map(|&s| shifted(s).map(|v| v * v).sum());
-            let mut squares: Vec<f64> = squares.collect();
-            squares.sort_unstable_by(f64::total_cmp);
-            let median = squares.get(squares.len() / 2).copied();
-            let length = median.unwrap_or_default().sqrt();
+            let vectors = pool.relative(&self.slots, target);
+            let square = |a: &[f64]| a.iter().map(|v| v * v).sum();
+            let length = median_length(vectors.chunks_exact(target.len()).map(square));
             let usable = length > 0.0 && length.is_finite();
             self.lift = if usable { length } else { 1.0 };
         }
@@ -168,10 +165,7 @@ impl Soft {
     fn harden(&self, columns: &Columns, u: &[f32], target: &[f64], pool: &Pool) -> MinNorm {
         let d = target.len();
         let mut set = MinNorm::new(d, self.lift);
-        let mut vectors = Vec::with_capacity(self.slots.len() * d);
-        for &slot in &self.slots {
-            vectors.extend(pool.point(slot).iter().zip(target).map(|(y, q)| y - q));
-        }
+        let vectors = pool.relative(&self.slots, target);
         let vector = |i: usize| &vectors[i * d..][..d];
         let positive: Vec<usize> = (0..u.len()).filter(|&i| u[i] > 0.0).collect();
         let weights: Vec<f64> = positive.iter().map(|&i| f64::from(u[i])).collect();

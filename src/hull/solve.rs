@@ -10,7 +10,7 @@
 
 use super::certificate::residual;
 use super::finish::{Finish, Proved, Step, proved};
-use super::min_norm::{MinNorm, dot};
+use super::min_norm::{MinNorm, dot, median_length};
 use super::pool::{Pool, Slot};
 use super::prove::{Direction, Judge, Scanned};
 use super::soften::{self, Soft};
@@ -213,21 +213,11 @@ impl Open {
     /// Offer the fresh candidates to the active set.
     fn offer(&mut self, pool: &Pool) {
         let slots = std::mem::take(&mut self.fresh);
-        let mut shifted = Vec::with_capacity(slots.len() * self.target.len());
-        for &slot in &slots {
-            shifted.extend(
-                pool.point(slot)
-                    .iter()
-                    .zip(&self.target)
-                    .map(|(y, q)| y - q),
-            );
-        }
+        let shifted = pool.relative(&slots, &self.target);
         let vectors = shifted.chunks_exact(self.target.len());
         if self.set.ids().is_empty() {
-            let mut squares: Vec<f64> = vectors.clone().map(|a| dot(a, a)).collect();
-            squares.sort_unstable_by(f64::total_cmp);
-            let median = squares.get(squares.len() / 2).copied();
-            self.set = MinNorm::new(self.target.len(), median.unwrap_or_default().sqrt());
+            let length = median_length(vectors.clone().map(|a| dot(a, a)));
+            self.set = MinNorm::new(self.target.len(), length);
         }
         let candidates: Vec<_> = slots.into_iter().zip(vectors).collect();
         self.set.improve(&candidates);

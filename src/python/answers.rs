@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock};
 const NEAREST: &str = "ball";
 
 /// What is kept of the hull's answer to a query.
-struct Settled {
+struct HullAnswer {
     verdict: i8,
     margin: f64,
     /// Lower and upper bound of the distance.
@@ -38,11 +38,11 @@ struct Settled {
     certificate: Certificate,
 }
 
-impl Settled {
+impl HullAnswer {
     /// From an answer about `reference`; `None` without hull verdicts.
     fn of(answer: Option<&Answer>, reference: &dyn Rows) -> Self {
         let bracket = answer.and_then(|answer| answer.distance);
-        Settled {
+        HullAnswer {
             verdict: answer.map_or(0, |answer| sign(answer.verdict)),
             margin: answer.map_or(f64::NAN, |answer| answer.margin),
             bracket: bracket.map_or((f64::NAN, f64::NAN), |found| (found.lower, found.upper)),
@@ -55,7 +55,7 @@ impl Settled {
 struct Gathered<'r> {
     reference: &'r dyn Rows,
     table: Collected<'r>,
-    settled: Vec<Settled>,
+    hull: Vec<HullAnswer>,
     rows: Vec<i64>,
     distances: Vec<f64>,
     /// The scores of each notion, in the order of the plan.
@@ -66,8 +66,8 @@ impl Sink for Gathered<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         self.table.records(records)?;
         for record in records {
-            let settled = Settled::of(record.hull.as_ref(), self.reference);
-            self.settled.push(settled);
+            let answer = HullAnswer::of(record.hull.as_ref(), self.reference);
+            self.hull.push(answer);
             for near in &record.neighbours {
                 self.rows.push(near.row as i64);
                 self.distances.push(near.distance);
@@ -85,7 +85,7 @@ impl Sink for Gathered<'_> {
 pub struct Answers {
     schema: Arc<Schema>,
     batches: Vec<RecordBatch>,
-    settled: Vec<Settled>,
+    hull: Vec<HullAnswer>,
     near: (Vec<i64>, Vec<f64>),
     /// The index of the warning that says that queries are rows of the reference, if there is one.
     #[pyo3(get)]
@@ -147,7 +147,7 @@ pub fn answered(
     let mut sink = Gathered {
         reference: sets.reference,
         table: Collected::new(&about)?,
-        settled: Vec::new(),
+        hull: Vec::new(),
         rows: Vec::new(),
         distances: Vec::new(),
         scores: scores.collect(),
@@ -168,7 +168,7 @@ pub fn answered(
     Ok(Answers {
         schema,
         batches,
-        settled: sink.settled,
+        hull: sink.hull,
         near: (sink.rows, sink.distances),
         overlap,
         summary: json(&summary)?,
@@ -193,8 +193,8 @@ fn json(value: &impl serde::Serialize) -> Result<String> {
 }
 
 impl Answers {
-    fn each<T>(&self, get: impl Fn(&Settled) -> T) -> Vec<T> {
-        self.settled.iter().map(get).collect()
+    fn each<T>(&self, get: impl Fn(&HullAnswer) -> T) -> Vec<T> {
+        self.hull.iter().map(get).collect()
     }
 }
 
@@ -272,10 +272,10 @@ impl Answers {
 
     /// The certificate of a query's verdict.
     fn certificate(&self, query: usize) -> PyResult<Certificate> {
-        let Some(settled) = self.settled.get(query) else {
+        let Some(answer) = self.hull.get(query) else {
             let text = format!("there is no query {query}; there are {}", self.queries);
             return Err(PyIndexError::new_err(text));
         };
-        Ok(settled.certificate.clone())
+        Ok(answer.certificate.clone())
     }
 }

@@ -28,7 +28,7 @@ impl MinNorm {
         }
         let vectors = MatRef::from_column_major_slice(&vectors, self.d, n);
         let mut gram = Mat::from_fn(n, n, |i, j| columns[i].lift * columns[j].lift);
-        linear::add_products(gram.as_mut(), vectors);
+        linear::add_gram(gram.as_mut(), vectors.transpose(), 1.0);
         linear::cholesky(gram.as_mut())?;
         let independent = columns.iter().enumerate().all(|(i, column)| {
             gram[(i, i)].powi(2) > DEPENDENT * (column.square + column.lift.powi(2))
