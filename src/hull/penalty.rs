@@ -173,23 +173,30 @@ impl WithSimd for Minimise<'_> {
         let (columns, penalty, w) = (self.columns, self.penalty, self.w);
         let n = columns.len();
         let mut active = Active::new(columns);
-        let (mut now, mut then) = (vec![0.0; n], vec![0.0; n]);
+        let (mut now, mut change) = (vec![0.0; n], vec![0.0; n]);
+        let mut way = vec![0.0; w.len()];
         multiply(simd, &columns.values, w, &mut now);
         for _ in 0..STEPS {
             active.follow(simd, &now);
             let next = active.normal.solve(simd, 1.0 / penalty, 1.0 / penalty)?;
-            multiply(simd, &columns.values, &next, &mut then);
-            if active.changed(&then) <= columns.size / SETTLED {
-                w.copy_from_slice(&next);
-                now.copy_from_slice(&then);
+            // The products with the way itself: differences of two products would be all rounding near the minimum.
+            for (way, (next, w)) in way.iter_mut().zip(next.iter().zip(&*w)) {
+                *way = next - w;
+            }
+            multiply(simd, &columns.values, &way, &mut change);
+            let settled = active.changed(&now, &change) <= columns.size / SETTLED;
+            let step = match settled {
+                true => 1.0,
+                false => line_search((penalty, columns.size - 1), (w, &way), (&now, &change)),
+            };
+            for (w, way) in w.iter_mut().zip(&way) {
+                *w += step * way;
+            }
+            for (now, change) in now.iter_mut().zip(&change) {
+                *now += step * change;
+            }
+            if settled {
                 break;
-            }
-            let step = line_search((penalty, columns.size - 1), (w, &next), (&now, &then));
-            for (w, next) in w.iter_mut().zip(&next) {
-                *w += step * (next - *w);
-            }
-            for (now, then) in now.iter_mut().zip(&then) {
-                *now += step * (then - *now);
             }
         }
         for product in &mut now {
@@ -200,27 +207,26 @@ impl WithSimd for Minimise<'_> {
     }
 }
 
-/// How far to go from w to the next w, as a share of the way, so that the function is least: where its slope is zero.
-/// The products with all vectors are given at both ends.
+/// How far to go from w, as a share of the way, so that the function is least: where its slope is zero. The products of all
+/// vectors with w and with the way are given.
 #[inline(always)]
 fn line_search(
     (penalty, last): (f32, usize),
-    (w, next): (&[f32], &[f32]),
-    (now, then): (&[f32], &[f32]),
+    (w, way): (&[f32], &[f32]),
+    (now, change): (&[f32], &[f32]),
 ) -> f32 {
-    // The slope of the first term: `<w + share (next - w) - b, next - w>`, and b is zero but for its last entry, 1.
+    // The slope of the first term: `<w + share way - b, way>`, and b is zero but for its last entry, 1.
     let (mut first, mut rate) = (0.0, 0.0);
-    for (w, next) in w.iter().zip(next) {
-        first += w * (next - w);
-        rate += (next - w) * (next - w);
+    for (w, way) in w.iter().zip(way) {
+        first += w * way;
+        rate += way * way;
     }
-    first -= next[last] - w[last];
+    first -= way[last];
     let slope = |share: f32| {
         let (mut s, mut q) = (0.0, 0.0);
-        for (now, then) in now.iter().zip(then) {
-            let change = then - now;
+        for (now, change) in now.iter().zip(change) {
             let product = now + share * change;
-            let counted = if product > 0.0 { change } else { 0.0 };
+            let counted = if product > 0.0 { *change } else { 0.0 };
             s += product * counted;
             q += counted * counted;
         }
@@ -267,11 +273,12 @@ impl<'c> Active<'c> {
         }
     }
 
-    /// How many vectors have a product of another sign than the active ones say.
-    fn changed(&self, products: &[f32]) -> usize {
-        let pairs = products.iter().zip(&self.active);
+    /// How many vectors have a product of another sign at the end of the way than the active ones say.
+    fn changed(&self, now: &[f32], change: &[f32]) -> usize {
+        let products = now.iter().zip(change).map(|(now, change)| now + change);
+        let pairs = products.zip(&self.active);
         pairs
-            .filter(|(product, active)| (**product > 0.0) != **active)
+            .filter(|(product, active)| (*product > 0.0) != **active)
             .count()
     }
 
