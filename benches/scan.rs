@@ -3,7 +3,8 @@
 //! `cargo bench --bench scan` prints, for each kind of rows, d and k: GFLOP/s of one call of the `gemm` crate that
 //! writes the whole N x B matrix, and of the scan with its top-k in f32 and in eight bits (each with its ratio to the
 //! product). They are measured in turn, so that other load affects all of them; the figures are medians. Quantising is
-//! not timed. MNIST is read from the folder in `HULLSCOPE_DATA`; words after `--` select lines by their kind of rows.
+//! not timed. MNIST is read from the folder in `HULLSCOPE_DATA`; words after `--` select lines by their kind of rows, and
+//! numbers by d.
 
 mod common;
 
@@ -103,15 +104,18 @@ fn main() {
     println!(
         "| rows | d | k | sgemm GFLOP/s | f32 scan | int8 scan | f32 / sgemm | int8 / sgemm |\n|--|--|--|--|--|--|--|--|"
     );
-    let words: Vec<String> = std::env::args()
+    let words = std::env::args()
         .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .collect();
-    let wanted =
-        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+        .filter(|word| !word.starts_with('-'));
+    let (dims, kinds): (Vec<String>, Vec<String>) =
+        words.partition(|word| word.parse::<usize>().is_ok());
+    let wanted = |name: &str, d: usize| {
+        (kinds.is_empty() || kinds.iter().any(|kind| name.contains(kind.as_str())))
+            && (dims.is_empty() || dims.contains(&d.to_string()))
+    };
     let mut product = vec![0f32; N * B];
     for d in [64, 128, 512, 784] {
-        if wanted("Gaussian") {
+        if wanted("Gaussian", d) {
             measure(
                 "Gaussian",
                 d,
@@ -120,7 +124,7 @@ fn main() {
                 &mut product,
             );
         }
-        if wanted("clustered") && d != 64 {
+        if wanted("clustered", d) && d != 64 {
             measure(
                 "clustered",
                 d,
@@ -135,7 +139,7 @@ fn main() {
         B,
         &control,
     ));
-    if let Some((train, test)) = sets.filter(|_| wanted("MNIST")) {
+    if let Some((train, test)) = sets.filter(|_| wanted("MNIST", 784)) {
         measure("MNIST", 784, &train, &test, &mut product);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! a few tiles, spread over the set:   f32 products, as the f32 scan makes them; the k best so far set the bars
-//! every other whole tile:             integer products; what may reach its bar is scored in f32, to the same bits
+//! every other whole tile:             integer products; what may reach its bar is screened in f32, and what then still may
+//!                                     is scored, to the same bits
 //! the last rows, less than a tile:    f32 products
 //! ```
 //!
@@ -16,6 +17,7 @@
 use super::bound::{Lane, Thresholds, quantised};
 use super::kernel::{Lanes, Panel, Scratch};
 use super::rescore::TOGETHER;
+use super::screen::{self, Slack};
 use super::stated::{Answer, How, Stated};
 use super::tile::{Kept, PANEL, Tile};
 use crate::control::Control;
@@ -43,6 +45,7 @@ const MANY: usize = 8;
 struct Integers {
     lanes: Lanes,
     bounds: Vec<Lane>,
+    slack: Vec<Slack>,
 }
 
 /// The state that all workers of a batch share.
@@ -120,6 +123,8 @@ struct Worker {
 struct Framed {
     rows: Vec<f32>,
     there: [bool; PANEL],
+    /// At least the length of each row that is there.
+    lengths: [f64; PANEL],
 }
 
 impl<'s, 'a> Int8Batch<'s, 'a> {
@@ -140,7 +145,12 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             let stored = kept.layout().of_directions(directions)?;
             let (numbers, bounds) = quantised(&stored, &block.bias, how.levels, d)?;
             let lanes = Lanes::new(&numbers, kept.layout().width(), how.kernel);
-            Some(Integers { lanes, bounds })
+            let slack = bounds.iter().map(|lane| Slack::new(d, lane.norm()));
+            Some(Integers {
+                lanes,
+                slack: slack.collect(),
+                bounds,
+            })
         });
         Some(Int8Batch {
             integers: integers.collect::<Option<_>>()?,
@@ -255,15 +265,20 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 self.pace.left.store(true, Relaxed);
             }
             if !worker.found.is_empty() {
-                self.rescore(tile * TILE + first, block, worker)?;
+                self.rescore(tile * TILE + first, (block, &integers.slack), worker)?;
             }
         }
         Ok(())
     }
 
-    /// Score in f32 the pairs that integers could not exclude in the panel that starts at row `panel`: (row of the
-    /// panel, lane of the block), ascending by row.
-    fn rescore(&self, panel: usize, block: &Block<f32>, worker: &mut Worker) -> Result<()> {
+    /// Score in f32 the pairs that neither integers nor the screen could exclude in the panel that starts at row `panel`:
+    /// (row of the panel, lane of the block), ascending by row.
+    fn rescore(
+        &self,
+        panel: usize,
+        (block, slack): (&Block<f32>, &[Slack]),
+        worker: &mut Worker,
+    ) -> Result<()> {
         let Worker {
             found,
             framed,
@@ -274,6 +289,13 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         rows.dedup();
         framed.read(&self.stated.source, panel, &rows, space)?;
         let stride = padded(self.stated.dim());
+        found.retain(|&(row, lane)| {
+            let (row, lane) = (row as usize, lane as usize);
+            let (x, direction) = (&framed.rows[row * stride..][..stride], block.first + lane);
+            let (score, bias) = self.stated.screened((panel + row, direction), x);
+            let bar = self.stated.lists.bar(direction);
+            slack[lane].may_reach(score, bar, framed.lengths[row], bias)
+        });
         let pairs: Vec<(usize, usize)> = found
             .iter()
             .map(|&(row, lane)| (panel + row as usize, block.first + lane as usize))
@@ -293,6 +315,7 @@ impl Default for Framed {
         Framed {
             rows: Vec::new(),
             there: [false; PANEL],
+            lengths: [0.0; PANEL],
         }
     }
 }
@@ -317,6 +340,9 @@ impl Framed {
             let read: &[f32] = source.read(panel + first, count, space)?;
             self.rows[first * stride..(first + count) * stride].copy_from_slice(read);
             self.there[first..first + count].fill(true);
+            for row in first..first + count {
+                self.lengths[row] = screen::length(&self.rows[row * stride..][..stride]);
+            }
             Ok(())
         };
         if missing.len() > MANY {

@@ -35,7 +35,7 @@ const HIDDEN: f64 = 1.0 / 1024.0;
 /// The limit on the size of factors; [`super::numbers::SMALLEST`] limits u.
 const LARGEST: f64 = (1u64 << 60) as f64;
 
-/// How many lanes are compared before one branch.
+/// How many lanes are compared at a time.
 const GROUP: usize = 64;
 
 /// The terms of a row in the comparison.
@@ -96,6 +96,11 @@ impl Lane {
             lost: direction.lost * inverse,
             tiny: rounding::f32_score(d, 0.0, direction.length, 0.0),
         }
+    }
+
+    /// At least |w|, up to the columns that are left out because all rows have zeros there.
+    pub fn norm(&self) -> f64 {
+        self.length / self.inverse * (1.0 + 1e-12)
     }
 }
 
@@ -173,14 +178,19 @@ impl Thresholds {
     pub fn survivors(&self, rows: &[Row], products: &[i32], found: &mut Vec<(u32, u32)>) {
         let count = self.alpha.len();
         for (r, (row, products)) in rows.iter().zip(products.chunks_exact(count)).enumerate() {
-            for first in (0..count).step_by(GROUP) {
-                let lanes = first..count.min(first + GROUP);
-                let any = lanes
-                    .clone()
-                    .fold(false, |any, b| any | self.survives(row, products[b], b));
-                if any {
-                    let those = lanes.filter(|&b| self.survives(row, products[b], b));
-                    found.extend(those.map(|b| (r as u32, b as u32)));
+            for (group, products) in products.chunks(GROUP).enumerate() {
+                let (first, mut marks) = (group * GROUP, [0; GROUP]);
+                let lanes = self.lanes(first, products.len());
+                if !lanes.mark(row, products, &mut marks) {
+                    continue;
+                }
+                for (place, eight) in marks.as_chunks::<8>().0.iter().enumerate() {
+                    let mut marks = u64::from_le_bytes(*eight);
+                    while marks != 0 {
+                        let lane = first + place * 8 + marks.trailing_zeros() as usize / 8;
+                        found.push((r as u32, lane as u32));
+                        marks &= marks - 1;
+                    }
                 }
             }
         }
@@ -194,24 +204,65 @@ impl Thresholds {
         products: &[i32],
         mut found: impl FnMut(usize),
     ) {
+        let terms = self.lanes(lane, 1);
         let any = pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
                 // No iterator with a closure, which may not be compiled for the instruction set.
                 let mut any = false;
                 for (row, &product) in rows.iter().zip(products) {
-                    any |= self.survives(row, product, lane);
+                    any |= terms.survives(row, product, 0);
                 }
                 any
             },
         );
         if any {
             for (r, (row, &product)) in rows.iter().zip(products).enumerate() {
-                if self.survives(row, product, lane) {
+                if terms.survives(row, product, 0) {
                     found(r);
                 }
             }
         }
+    }
+
+    /// The terms of some lanes.
+    #[inline(always)]
+    fn lanes(&self, first: usize, count: usize) -> Lanes<'_> {
+        Lanes {
+            alpha: &self.alpha[first..][..count],
+            bias: &self.bias[first..][..count],
+            less: &self.less[first..][..count],
+        }
+    }
+}
+
+/// The terms of some lanes: slices of the same length.
+struct Lanes<'t> {
+    alpha: &'t [f32],
+    bias: &'t [f32],
+    less: &'t [f32],
+}
+
+impl Lanes<'_> {
+    /// Sets the mark of each lane with which a row's product is not excluded to 1, and the others to 0; whether there is any.
+    /// The compiler turns this loop into vector instructions only if it knows that all slices have its length; else it
+    /// takes longer than the products themselves.
+    #[inline(always)]
+    fn mark(&self, row: &Row, products: &[i32], marks: &mut [u8]) -> bool {
+        let count = products.len();
+        let lanes = Lanes {
+            alpha: &self.alpha[..count],
+            bias: &self.bias[..count],
+            less: &self.less[..count],
+        };
+        let marks = &mut marks[..count];
+        let mut any = false;
+        for b in 0..count {
+            let survives = lanes.survives(row, products[b], b);
+            marks[b] = u8::from(survives);
+            any |= survives;
+        }
+        any
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@
 //! bound     which rows an integer product excludes from the k best, and why
 //! tile      the quantised reference, kept or made anew
 //! lists     the k best so far, and their bars
+//! screen    fast f32 scores of pairs that integers cannot exclude, for most of which they suffice
 //! rescore   scores of single pairs, to the bits of the f32 scan
 //! stated    what is not excluded, scored in f32 and offered to the lists
 //! batch     one batch over all rows
@@ -25,6 +26,7 @@ mod few;
 mod kernel;
 pub(in crate::scan) mod numbers;
 mod rescore;
+mod screen;
 mod stated;
 mod tile;
 

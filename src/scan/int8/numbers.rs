@@ -69,14 +69,30 @@ pub struct Quantised {
 /// The number of f64 running sums, which the compiler can keep in vector registers; an entry's index fixes its sum.
 const SUMS: usize = 8;
 
+/// The largest absolute value of a vector, or NaN if an entry is not a number.
+#[inline(always)]
+fn largest(x: &[f32]) -> f32 {
+    // Without their sign the bits of numbers have the order of the numbers, and those of NaN come last.
+    let bits = |v: &f32| v.to_bits() & (u32::MAX >> 1);
+    let (whole, rest) = x.as_chunks::<16>();
+    let mut most = [0u32; 16];
+    for x in whole {
+        for (most, v) in most.iter_mut().zip(x) {
+            *most = bits(v).max(*most);
+        }
+    }
+    let most = most.into_iter().chain(rest.iter().map(bits)).max();
+    f32::from_bits(most.unwrap_or(0))
+}
+
 /// Quantise a vector into `out`, of the same length. `None` if an entry is not finite or too large.
 #[inline(always)]
 pub fn quantise<T: Level>(x: &[f32], levels: i32, out: &mut [T]) -> Option<Quantised> {
     let most = levels as f32;
-    let largest = x.iter().fold(0f32, |largest, v| largest.max(v.abs()));
-    // `max` ignores NaN; a sum does not.
-    let sum = x.iter().fold(0f32, |sum, v| sum + v * 0.0);
-    if sum != 0.0 || largest > 1.0 / SMALLEST {
+    let largest = largest(x);
+    // False also for NaN and infinity.
+    let in_range = largest <= 1.0 / SMALLEST;
+    if !in_range {
         return None;
     }
     let scale = (largest / most).max(SMALLEST);

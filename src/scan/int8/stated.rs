@@ -2,6 +2,7 @@
 
 use super::kernel::Kernel;
 use super::rescore::{Chain, TOGETHER};
+use super::screen;
 use crate::error::Result;
 use crate::scan::Batch;
 use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, product};
@@ -114,6 +115,16 @@ impl<'s, 'a> Stated<'s, 'a> {
             self.lists.offer(direction, score, row);
         }
         debug_assert!(pairs.len() <= TOGETHER);
+    }
+
+    /// A fast score of a pair of a row and a direction, and the bias in it; x is the row in the frame.
+    pub fn screened(&self, (row, direction): (usize, usize), x: &[f32]) -> (f32, f32) {
+        let d = self.dim();
+        let product = screen::product(&x[..d], &self.batch.directions[direction * d..][..d]);
+        let block = &self.blocks[direction / BLOCK];
+        let lane = direction - block.first;
+        let bias = self.biased(0.0, block, lane, row);
+        (self.biased(product, block, lane, row), bias)
     }
 
     /// The stated score of a product: adds the bias as the f32 scan does.
