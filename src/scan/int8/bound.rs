@@ -21,9 +21,13 @@
 //! units of 2^-24 of its size. [`SLACK`] of its size is subtracted beforehand for this, and 2^-10 for underflow. Sizes
 //! are limited so that no product overflows; a row with a size beyond the limit is not excluded.
 //!
+//! Where most is lost in a direction, not in the rows, its integers are split in two, `v = base h + l` with parts of eight bits, so
+//! that phi is 254 times smaller: `<q, v> = base <q, h> + <q, l>` is computed in f32, in four roundings of which each loses at
+//! most 2^-24 of `|q| (base |h| + |l|)`; K counts that too.
+//!
 //! Columns in which every row is zero may be left out of x and w: their terms of the f32 sum are exactly zero.
 
-use super::numbers::{Level, Quantised, quantise};
+use super::numbers::{self, Level, Quantised, quantise};
 use crate::scan::rounding::{self, U32, gamma};
 
 /// Eight units of f32 rounding.
@@ -129,6 +133,34 @@ pub fn quantised<T: Level + Default>(
     Some((numbers, bounds))
 }
 
+/// Directions as integers in two parts, of `levels` each: all high parts, padded with zeros to `count` directions, then all low
+/// parts. As [`quantised`] else.
+pub fn split(
+    directions: &[f32],
+    bias: &[f32],
+    (levels, count): (i32, usize),
+    d: usize,
+) -> Option<(Vec<i8>, Vec<Lane>)> {
+    let (numbers, mut bounds) =
+        quantised::<i16>(directions, bias, numbers::split_levels(levels), d)?;
+    let width = directions.len() / bias.len();
+    let mut parts = vec![0; 2 * count * width];
+    let (high, low) = parts.split_at_mut(count * width);
+    for (number, (high, low)) in numbers.iter().zip(high.iter_mut().zip(low.iter_mut())) {
+        (*high, *low) = numbers::split(*number, levels);
+    }
+    let length = |part: &[i8]| -> f64 {
+        let square: f64 = part.iter().map(|&v| f64::from(v).powi(2)).sum();
+        square.sqrt()
+    };
+    let base = f64::from(numbers::base(levels));
+    let each = high.chunks_exact(width).zip(low.chunks_exact(width));
+    for (lane, (high, low)) in bounds.iter_mut().zip(each) {
+        lane.lost += (4.0 + 1e-6) * U32 * (base * length(high) + length(low));
+    }
+    Some((parts, bounds))
+}
+
 /// The right sides of the comparison, for the lanes of a block and one panel: three numbers for each lane.
 #[derive(Debug, Clone, Default)]
 pub struct Thresholds {
@@ -173,15 +205,31 @@ impl Thresholds {
         self.less.resize(count, 0.0);
     }
 
-    /// The products of a panel (rows x lanes) that are not excluded: (row, lane), ordered by row, then lane.
+    /// The products of a panel (rows x lanes) that are not excluded: (row, lane), ordered by row, then lane. With a base, the
+    /// products of each row with the low parts of all lanes follow those with the high parts.
     #[inline(always)]
-    pub fn survivors(&self, rows: &[Row], products: &[i32], found: &mut Vec<(u32, u32)>) {
+    pub fn survivors(
+        &self,
+        rows: &[Row],
+        products: &[i32],
+        base: Option<f32>,
+        found: &mut Vec<(u32, u32)>,
+    ) {
         let count = self.alpha.len();
-        for (r, (row, products)) in rows.iter().zip(products.chunks_exact(count)).enumerate() {
-            for (group, products) in products.chunks(GROUP).enumerate() {
-                let (first, mut marks) = (group * GROUP, [0; GROUP]);
-                let lanes = self.lanes(first, products.len());
-                if !lanes.mark(row, products, &mut marks) {
+        let stored = if base.is_some() { 2 * count } else { count };
+        for (r, (row, products)) in rows.iter().zip(products.chunks_exact(stored)).enumerate() {
+            let (high, low) = products.split_at(count);
+            for first in (0..count).step_by(GROUP) {
+                let size = GROUP.min(count - first);
+                let (lanes, high) = (self.lanes(first, size), &high[first..][..size]);
+                let mut marks = [0; GROUP];
+                let any = match base {
+                    None => lanes.mark(row, high, &mut marks),
+                    Some(base) => {
+                        lanes.mark_split(row, (high, &low[first..][..size]), base, &mut marks)
+                    }
+                };
+                if !any {
                     continue;
                 }
                 for (place, eight) in marks.as_chunks::<8>().0.iter().enumerate() {
@@ -211,14 +259,14 @@ impl Thresholds {
                 // No iterator with a closure, which may not be compiled for the instruction set.
                 let mut any = false;
                 for (row, &product) in rows.iter().zip(products) {
-                    any |= terms.survives(row, product, 0);
+                    any |= terms.survives(row, product as f32, 0);
                 }
                 any
             },
         );
         if any {
             for (r, (row, &product)) in rows.iter().zip(products).enumerate() {
-                if terms.survives(row, product, 0) {
+                if terms.survives(row, product as f32, 0) {
                     found(r);
                 }
             }
@@ -250,26 +298,52 @@ impl Lanes<'_> {
     #[inline(always)]
     fn mark(&self, row: &Row, products: &[i32], marks: &mut [u8]) -> bool {
         let count = products.len();
-        let lanes = Lanes {
-            alpha: &self.alpha[..count],
-            bias: &self.bias[..count],
-            less: &self.less[..count],
-        };
-        let marks = &mut marks[..count];
+        let (lanes, marks) = (self.first(count), &mut marks[..count]);
         let mut any = false;
         for b in 0..count {
-            let survives = lanes.survives(row, products[b], b);
+            let survives = lanes.survives(row, products[b] as f32, b);
             marks[b] = u8::from(survives);
             any |= survives;
         }
         any
     }
 
+    /// The same for products with the high and the low parts of directions.
+    #[inline(always)]
+    fn mark_split(
+        &self,
+        row: &Row,
+        (high, low): (&[i32], &[i32]),
+        base: f32,
+        marks: &mut [u8],
+    ) -> bool {
+        let count = high.len();
+        let (lanes, marks, low) = (self.first(count), &mut marks[..count], &low[..count]);
+        let mut any = false;
+        for b in 0..count {
+            let product = base * high[b] as f32 + low[b] as f32;
+            let survives = lanes.survives(row, product, b);
+            marks[b] = u8::from(survives);
+            any |= survives;
+        }
+        any
+    }
+
+    /// The first lanes: slices of a length that the compiler knows to be `count`.
+    #[inline(always)]
+    fn first(&self, count: usize) -> Lanes<'_> {
+        Lanes {
+            alpha: &self.alpha[..count],
+            bias: &self.bias[..count],
+            less: &self.less[..count],
+        }
+    }
+
     #[inline(always)]
     #[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared survives
-    fn survives(&self, row: &Row, product: i32, lane: usize) -> bool {
+    fn survives(&self, row: &Row, product: f32, lane: usize) -> bool {
         let bar = row.inverse * self.alpha[lane] + (row.bias * self.bias[lane] - self.less[lane]);
-        !((product as f32) < bar)
+        !(product < bar)
     }
 }
 
@@ -315,10 +389,30 @@ mod tests {
         let mut found = Vec::new();
         let mut products = vec![i32::MAX; 16];
         products[0] = product;
-        thresholds.survivors(&[row], &products, &mut found);
+        thresholds.survivors(&[row], &products, None, &mut found);
         let mut of_lane = Vec::new();
         thresholds.survivors_of(0, &[row], &products[..1], |r| of_lane.push((r as u32, 0)));
         assert_eq!(found, of_lane);
+        found == [(0, 0)]
+    }
+
+    /// The same with the direction in two parts.
+    fn survives_split(x: &[f32], w: &[f32], c: f32, row_bias: f32, bar: f32, levels: i32) -> bool {
+        let d = x.len();
+        let mut q = vec![0i8; d];
+        let row = quantise(x, levels, &mut q).unwrap();
+        let (parts, lanes) = split(w, &[c], (levels, 16), d).unwrap();
+        let mut panel = Panel::default();
+        let row = panel.admit(&row, row_bias, d);
+        let products: Vec<i32> = parts
+            .chunks_exact(d)
+            .map(|v| q.iter().zip(v).map(|(q, v)| i32::from(*q) * i32::from(*v)))
+            .map(Iterator::sum)
+            .collect();
+        let mut thresholds = Thresholds::default();
+        thresholds.set(&panel, &lanes, [bar].into_iter(), 16);
+        let (base, mut found) = (numbers::base(levels) as f32, Vec::new());
+        thresholds.survivors(&[row], &products, Some(base), &mut found);
         found == [(0, 0)]
     }
 
@@ -355,6 +449,7 @@ mod tests {
             let score = stated(&x, &w, c, bias);
             for bar in [score, score.next_down(), score - score.abs() * 0.1 - 1e-9, f32::NEG_INFINITY, f32::NAN] {
                 prop_assert!(survives(&x, &w, c, bias, bar, levels), "{} at {}", score, bar);
+                prop_assert!(survives_split(&x, &w, c, bias, bar, levels), "split: {} at {}", score, bar);
             }
         }
     }
@@ -391,7 +486,7 @@ mod tests {
             16,
         );
         let mut found = Vec::new();
-        thresholds.survivors(&[row], &[127 * 127; 16], &mut found);
+        thresholds.survivors(&[row], &[127 * 127; 16], None, &mut found);
         assert_eq!(found, [(0, 0), (0, 2)]);
     }
 }

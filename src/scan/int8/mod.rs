@@ -119,6 +119,8 @@ struct Shared {
     /// How many batches in a row gave up eight bits, or should have: many directions and few, and of each support directions
     /// and nearest-neighbour directions.
     left: [[AtomicU32; 2]; 2],
+    /// Whether batches of many support directions, and of nearest-neighbour directions, start with directions in two parts.
+    split: [AtomicBool; 2],
     /// Batches of few directions so far, and whether the next one takes the rows backwards.
     few: AtomicU32,
     backwards: AtomicBool,
@@ -138,6 +140,7 @@ impl Shared {
             kept: tile::Kept::new(n, layout, reserved.is_some()),
             chain: OnceLock::new(),
             left: Default::default(),
+            split: Default::default(),
             few: AtomicU32::new(0),
             backwards: AtomicBool::new(false),
             _reserved: reserved,
@@ -172,8 +175,7 @@ impl<'a> Int8Scan<'a> {
 
     /// The counter for batches of this kind.
     fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
-        let nearest = usize::from(batch.bias.iter().any(|&c| c != 0.0));
-        &self.shared.left[usize::from(self.is_few(batch))][nearest]
+        &self.shared.left[usize::from(self.is_few(batch))][nearest(batch)]
     }
 
     /// Whether the batch has few directions, for which an f32 product would compute a whole group, and wants few rows, and
@@ -225,7 +227,8 @@ impl<'a> Int8Scan<'a> {
         let source = TileDecoder::new(self.rows, self.plain.frame());
         let (kept, count) = (&self.shared.kept, batch.bias.len());
         if !self.is_few(batch) {
-            let int8 = Int8Batch::new(source, kept, how, batch);
+            let split = &self.shared.split[nearest(batch)];
+            let int8 = Int8Batch::new(source, kept, how, batch, split);
             let run =
                 |int8: Int8Batch| cpu::counted(self.rows, count, control, || int8.run(control));
             return int8.map(run).transpose();
@@ -243,6 +246,11 @@ impl<'a> Int8Scan<'a> {
         }
         Ok(answer)
     }
+}
+
+/// 1 if rows near to something are wanted, 0 for rows far out in some direction.
+fn nearest(batch: &Batch<'_>) -> usize {
+    usize::from(batch.bias.iter().any(|&c| c != 0.0))
 }
 
 impl Scan for Int8Scan<'_> {

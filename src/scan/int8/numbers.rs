@@ -18,6 +18,23 @@ pub fn wide_levels(d: usize) -> i32 {
     (i32::MAX as usize / rows / d.max(1)).min(i16::MAX as usize) as i32
 }
 
+/// The same for directions whose numbers are [`split`] in two of `levels` each: 32,384 for 127.
+pub fn split_levels(levels: i32) -> i32 {
+    2 * levels * levels + levels - 1
+}
+
+/// What the high part of a split number counts for.
+pub fn base(levels: i32) -> i32 {
+    2 * levels
+}
+
+/// Two integers h and l of at most `levels` in magnitude with `base h + l` equal to a number of at most [`split_levels`].
+pub fn split(number: i16, levels: i32) -> (i8, i8) {
+    let (number, base) = (i32::from(number), base(levels));
+    let high = (number + levels).div_euclid(base);
+    (high as i8, (number - base * high) as i8)
+}
+
 /// The integer type of a quantised vector.
 pub trait Level: Copy {
     /// The integer that equals a whole number in range.
@@ -132,6 +149,21 @@ pub fn quantise<T: Level>(x: &[f32], levels: i32, out: &mut [T]) -> Option<Quant
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn split_numbers_are_their_parts_together() {
+        for levels in [1, 15, 126, 127] {
+            let most = split_levels(levels) as i16;
+            for number in -most..=most {
+                let (high, low) = split(number, levels);
+                let largest = i32::from(high).abs().max(i32::from(low).abs());
+                assert!(largest <= levels, "{number}: {high}, {low}");
+                let sum = base(levels) * i32::from(high) + i32::from(low);
+                assert_eq!(sum, i32::from(number));
+            }
+        }
+        assert_eq!(split_levels(127), 32_384);
+    }
 
     #[test]
     fn sums_of_products_never_leave_i32() {
