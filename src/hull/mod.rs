@@ -44,7 +44,7 @@ use crate::scan::Scan;
 use pool::Pool;
 use prove::{Direction, Judge, Scanned};
 use rayon::prelude::*;
-use solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
+use solve::{FIRST_FLOOR, FIRST_K, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
 
 /// Which step of the solver settled a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -502,6 +502,7 @@ impl<'a> Solver<'a> {
             .map(|((query, _), vector)| {
                 let mut direction = Direction::new(vector, queries.both(*query), None, FIRST_K);
                 direction.excluded = excluded.map(|rows| rows[*query]);
+                direction.floor = Some(FIRST_FLOOR);
                 direction
             })
             .collect();

@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::rounding::{U64, f64_score, gamma};
-use crate::scan::{Batch, Scan};
+use crate::scan::{Batch, Floor, Scan};
 use rayon::prelude::*;
 
 /// A direction to scan for one query.
@@ -33,6 +33,8 @@ pub(super) struct Direction<'q> {
     /// How many rows are wanted.
     pub k: usize,
     pub excluded: Option<usize>,
+    /// Beside the best row, only those are needed that reach this share of `<w, q'>`.
+    pub floor: Option<f64>,
     /// Scan in f64 without trying f32 first.
     pub fine: bool,
 }
@@ -86,6 +88,7 @@ impl<'q> Direction<'q> {
             promise: square.map(|square| square / largest / length),
             k,
             excluded: None,
+            floor: None,
             fine: false,
         }
     }
@@ -102,6 +105,7 @@ impl<'q> Direction<'q> {
             promise: Some(0.0),
             k,
             excluded: None,
+            floor: None,
             fine: true,
         }
     }
@@ -208,34 +212,51 @@ impl<'a> Judge<'a> {
             .flat_map(|&i| directions[i].rounded())
             .collect();
         let bias = vec![0.0; which.len()];
-        let hits = self.scan.scan(
-            &Batch {
-                directions: &flat,
-                bias: &bias,
-                k,
-            },
-            control,
-        )?;
         let d = self.scan.dim();
+        let each = which.iter().zip(flat.chunks_exact(d));
+        let floors: Vec<Floor> = each.map(|(&i, w)| self.floor(&directions[i], w)).collect();
+        let batch = Batch {
+            directions: &flat,
+            bias: &bias,
+            k,
+        };
+        let hits = self.scan.scan_above(&batch, &floors, control)?;
         for (b, &i) in which.iter().enumerate() {
             let (scores, rows) = hits.of(b);
-            found[i] =
-                Some(self.judge_f32(&directions[i], &flat[b * d..(b + 1) * d], scores, rows)?);
+            let w = (&flat[b * d..(b + 1) * d], floors[b]);
+            found[i] = Some(self.judge_f32(&directions[i], w, scores, rows)?);
         }
         Ok(())
+    }
+
+    /// What is needed of a direction's rows. With a row that is left out, and with far rows, which the scan takes for others, it
+    /// is all of them.
+    fn floor(&self, direction: &Direction<'_>, w: &[f32]) -> Floor {
+        let whole = direction.excluded.is_some() || !self.scan.frame().far.rows.is_empty();
+        let Some(share) = direction.floor.filter(|_| !whole) else {
+            return Floor::NONE;
+        };
+        let w: Vec<f64> = w.iter().map(|&v| f64::from(v)).collect();
+        Floor {
+            score: (share * dot(&w, direction.query)) as f32,
+            slack: (4.0 * self.error(&w)) as f32,
+        }
+    }
+
+    /// A bound on the error of a stated score for this direction.
+    fn error(&self, w: &[f64]) -> f64 {
+        self.scan.error_bound(dot(w, w).sqrt() * (1.0 + 1e-12), 0.0)
     }
 
     fn judge_f32(
         &self,
         direction: &Direction<'_>,
-        w: &[f32],
+        (w, floor): (&[f32], Floor),
         scores: &[f32],
         rows: &[usize],
     ) -> Result<Scanned> {
         let w: Vec<f64> = w.iter().map(|&v| f64::from(v)).collect();
-        let error = self
-            .scan
-            .error_bound(dot(&w, &w).sqrt() * (1.0 + 1e-12), 0.0);
+        let error = self.error(&w);
         let (value, value_error) = at_query(&w, direction.query);
         let kept: Vec<(f64, usize)> = scores
             .iter()
@@ -267,7 +288,9 @@ impl<'a> Judge<'a> {
             .iter()
             .take(direction.k)
             .filter(|(score, _)| *score > level - error);
-        let rows = better.map(|(_, row)| *row).collect();
+        // Below the floor the rows depend on the engine.
+        let needed = better.filter(|(score, _)| *score == best || *score >= f64::from(floor.score));
+        let rows = needed.map(|(_, row)| *row).collect();
         let blurred = direction
             .promise
             .is_some_and(|promise| promise < 8.0 * error)

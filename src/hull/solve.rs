@@ -28,6 +28,11 @@ pub(super) fn pooled(d: usize) -> usize {
 pub(super) const FIRST_K: usize = 32;
 const MOST_K: usize = 512;
 
+/// Of the rows of a first direction only the best, and those that reach this share of the query's own product: where the best
+/// one separates the query, no other is needed, and else rows that lie lower do not help. Eight bits then exclude most
+/// rows at once.
+pub(super) const FIRST_FLOOR: f64 = 0.5;
+
 /// Rows wanted from the second scan on: an inside query needs up to d+1. Among 60,000 Gaussian rows in 128 dimensions,
 /// queries near the boundary need 3 and 6 scans (inside, outside) with d rows a scan, and 5 and 8 with d / 4.
 ///

@@ -4,7 +4,7 @@
 //! that comes alone needs two scans: one for its first direction of the hull, and one for its nearest rows. Both directions
 //! depend only on the query, and the score of a direction does not depend on the other directions of the batch.
 
-use super::{Batch, Frame, Hits, Scan};
+use super::{Batch, Floor, Frame, Hits, Scan};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -52,14 +52,24 @@ impl<'a> Ahead<'a> {
     }
 
     /// Scans both together; returns the answers to `batch` and to the announced batch.
-    fn both(&self, batch: &Batch<'_>, next: &Next, control: &Control) -> Result<(Hits, Hits)> {
+    fn both(
+        &self,
+        batch: &Batch<'_>,
+        floors: &[Floor],
+        next: &Next,
+        control: &Control,
+    ) -> Result<(Hits, Hits)> {
         let together = Batch {
             directions: &[batch.directions, &next.directions].concat(),
             bias: &[batch.bias, &next.bias].concat(),
             k: batch.k.max(next.k),
         };
-        let hits = self.scan.scan(&together, control)?;
         let count = batch.bias.len();
+        let mut floors = floors.to_vec();
+        if !floors.is_empty() {
+            floors.resize(together.bias.len(), Floor::NONE);
+        }
+        let hits = self.scan.scan_above(&together, &floors, control)?;
         Ok((
             self.some(&hits, 0..count, batch.k),
             self.some(&hits, count..together.bias.len(), next.k),
@@ -94,19 +104,24 @@ impl Scan for Ahead<'_> {
     }
 
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        self.scan_above(batch, &[], control)
+    }
+
+    fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
+        let now = || self.scan.scan_above(batch, floors, control);
         let Some(mut next) = self.next().take() else {
-            return self.scan.scan(batch, control);
+            return now();
         };
         if next.is(batch) {
             return match next.hits {
                 Some(hits) => Ok(hits),
-                None => self.scan.scan(batch, control),
+                None => now(),
             };
         }
         let hits = match next.hits {
-            Some(_) => self.scan.scan(batch, control)?,
+            Some(_) => now()?,
             None => {
-                let (hits, later) = self.both(batch, &next, control)?;
+                let (hits, later) = self.both(batch, floors, &next, control)?;
                 next.hits = Some(later);
                 hits
             }

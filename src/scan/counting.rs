@@ -1,6 +1,6 @@
 //! An engine that counts the work of its scans: directions by the precision that proved them, operations, and time.
 
-use super::{Batch, Engine, Frame, Hits, Scan, small_sets};
+use super::{Batch, Engine, Floor, Frame, Hits, Scan, small_sets};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -105,8 +105,12 @@ impl Scan for CountingScan<'_> {
     }
 
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        self.scan_above(batch, &[], control)
+    }
+
+    fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
         let began = Instant::now();
-        let hits = self.scan.scan(batch, control)?;
+        let hits = self.scan.scan_above(batch, floors, control)?;
         self.count(batch.bias.len(), hits.proved(), began);
         Ok(hits)
     }

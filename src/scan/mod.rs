@@ -50,6 +50,22 @@ pub struct Batch<'a> {
     pub k: usize,
 }
 
+/// What is needed of a direction's list: the best row, all rows whose scores are within `slack` of the best, and those of the k best
+/// rows whose scores reach `score`. In the places of others there may be any rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Floor {
+    pub score: f32,
+    pub slack: f32,
+}
+
+impl Floor {
+    /// The whole list is needed.
+    pub const NONE: Floor = Floor {
+        score: f32::NEG_INFINITY,
+        slack: 0.0,
+    };
+}
+
 /// The k best rows for each direction of a [`Batch`], in lists of equal length; every row is an existing one.
 #[derive(Debug, Clone, Default)]
 pub struct Hits {
@@ -145,6 +161,12 @@ pub trait Scan: Send + Sync {
     /// Panics on shapes that do not fit (a caller's mistake). Errors: rows that can no longer be read, and
     /// [`crate::Error::Interrupted`].
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
+
+    /// As [`Scan::scan`], for a caller that needs less of some lists: an engine may then do less. `floors` holds one for each
+    /// direction, or is empty. An engine may ignore them.
+    fn scan_above(&self, batch: &Batch<'_>, _floors: &[Floor], control: &Control) -> Result<Hits> {
+        self.scan(batch, control)
+    }
 
     /// Announce a batch that will be scanned soon, after others: a scan may answer it together with the next one.
     fn expect(&self, _: &Batch<'_>) {}

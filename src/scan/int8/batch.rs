@@ -23,8 +23,8 @@ use super::stated::{Answer, How, Stated};
 use super::tile::{Kept, PANEL, Tile};
 use crate::control::Control;
 use crate::error::Result;
-use crate::scan::Batch;
 use crate::scan::cpu::{BLOCK, Space, TILE, TileDecoder, Tiles, padded};
+use crate::scan::{Batch, Floor};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -162,17 +162,17 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         source: TileDecoder<'a>,
         kept: &'s Kept,
         how: How,
-        batch: &'s Batch<'s>,
+        asked: (&'s Batch<'s>, &[Floor]),
         split: &'s AtomicBool,
     ) -> Option<Self> {
         let whole = Tiles::<f32>::len(&source) / TILE;
-        let first = first_tiles(whole, batch.k);
+        let first = first_tiles(whole, asked.0.k);
         let form = match split.load(Relaxed) {
             true => Form::Split,
             false => Form::Whole,
         };
         let batch = Int8Batch {
-            stated: Stated::new(source, batch, how.chain),
+            stated: Stated::new(source, asked, how.chain),
             parts: Default::default(),
             form: AtomicU8::new(form as u8),
             split,

@@ -21,8 +21,8 @@ use super::stated::{Answer, How, Stated};
 use super::tile::{Kept, PANEL};
 use crate::control::Control;
 use crate::error::Result;
-use crate::scan::Batch;
 use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles};
+use crate::scan::{Batch, Floor};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
@@ -137,11 +137,11 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         source: TileDecoder<'a>,
         kept: &'s Kept,
         how: How,
-        batch: &'s Batch<'s>,
+        asked: (&'s Batch<'s>, &[Floor]),
         backwards: bool,
     ) -> Option<Self> {
         let d = Tiles::<f32>::dim(&source);
-        let (directions, bias) = (batch.directions, batch.bias);
+        let (directions, bias) = (asked.0.directions, asked.0.bias);
         let (stored, width) = (
             kept.layout().of_directions(directions)?,
             kept.layout().width(),
@@ -155,7 +155,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
             (Lanes::new(&numbers, width, how.kernel), bounds)
         };
         Some(FewBatch {
-            stated: Stated::new(source, batch, how.chain),
+            stated: Stated::new(source, asked, how.chain),
             kept,
             kernel: how.kernel,
             lanes,
@@ -450,7 +450,7 @@ mod tests {
                     stays: true,
                 };
                 let source = TileDecoder::new(rows, &frame);
-                let mut few = FewBatch::new(source, &kept, how, &batch, backwards).unwrap();
+                let mut few = FewBatch::new(source, &kept, how, (&batch, &[]), backwards).unwrap();
                 few.stretch = stretch;
                 let found = few.run(&control).unwrap().unwrap();
                 for b in 0..bias.len() {
@@ -551,7 +551,13 @@ mod tests {
                 levels: levels(COLUMNS),
                 stays: true,
             };
-            let few = FewBatch::new(TileDecoder::new(&rows, frame), &kept, how, &batch, false);
+            let few = FewBatch::new(
+                TileDecoder::new(&rows, frame),
+                &kept,
+                how,
+                (&batch, &[]),
+                false,
+            );
             assert_eq!(few.unwrap().run(&control).unwrap().is_some(), whole);
         }
     }

@@ -33,7 +33,7 @@ mod tile;
 pub use kernel::{Kernel, VARIABLE};
 
 use super::cpu::{self, TileDecoder};
-use super::{Batch, Engine, Frame, Hits, Scan};
+use super::{Batch, Engine, Floor, Frame, Hits, Scan};
 use super::{CpuEngine, CpuScan};
 use crate::control::Control;
 use crate::error::Result;
@@ -220,21 +220,27 @@ impl<'a> Int8Scan<'a> {
     }
 
     /// The answer of a batch by eight bits; `None` if all of it needs f32.
-    fn int8(&self, batch: &Batch<'_>, control: &Control) -> Result<Option<Answer>> {
+    fn int8(
+        &self,
+        batch: &Batch<'_>,
+        floors: &[Floor],
+        control: &Control,
+    ) -> Result<Option<Answer>> {
         let Some(how) = self.how(batch) else {
             return Ok(None);
         };
         let source = TileDecoder::new(self.rows, self.plain.frame());
         let (kept, count) = (&self.shared.kept, batch.bias.len());
+        let asked = (batch, floors);
         if !self.is_few(batch) {
             let split = &self.shared.split[nearest(batch)];
-            let int8 = Int8Batch::new(source, kept, how, batch, split);
+            let int8 = Int8Batch::new(source, kept, how, asked, split);
             let run =
                 |int8: Int8Batch| cpu::counted(self.rows, count, control, || int8.run(control));
             return int8.map(run).transpose();
         }
         let backwards = self.shared.backwards.fetch_not(Relaxed);
-        let Some(few) = FewBatch::new(source, kept, how, batch, backwards) else {
+        let Some(few) = FewBatch::new(source, kept, how, asked, backwards) else {
             return Ok(None);
         };
         let started = Instant::now();
@@ -263,9 +269,13 @@ impl Scan for Int8Scan<'_> {
     }
 
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        self.scan_above(batch, &[], control)
+    }
+
+    fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
         let k = batch.k.min(self.rows.len());
         let batch = Batch { k, ..*batch };
-        let Some(Answer { scores, rows, slow }) = self.int8(&batch, control)? else {
+        let Some(Answer { scores, rows, slow }) = self.int8(&batch, floors, control)? else {
             return self.plain.scan(&batch, control);
         };
         match slow {

@@ -4,9 +4,9 @@ use super::kernel::Kernel;
 use super::rescore::{Chain, TOGETHER};
 use super::screen;
 use crate::error::Result;
-use crate::scan::Batch;
 use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, product};
 use crate::scan::lists::Lists;
+use crate::scan::{Batch, Floor};
 
 /// The choices for the scan of a batch.
 #[derive(Clone, Copy)]
@@ -38,11 +38,15 @@ pub struct Stated<'s, 'a> {
 }
 
 impl<'s, 'a> Stated<'s, 'a> {
-    /// Empty lists for a batch.
-    pub fn new(source: TileDecoder<'a>, batch: &'s Batch<'s>, chain: Chain) -> Self {
+    /// Empty lists for a batch, of which no more is needed than the floors say.
+    pub fn new(
+        source: TileDecoder<'a>,
+        (batch, floors): (&'s Batch<'s>, &[Floor]),
+        chain: Chain,
+    ) -> Self {
         Stated {
             blocks: blocks(batch.directions, batch.bias, Tiles::<f32>::dim(&source)),
-            lists: Lists::new(batch.bias.len(), batch.k),
+            lists: Lists::above(batch.bias.len(), batch.k, floors),
             source,
             batch,
             chain,
