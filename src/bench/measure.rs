@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::hull::{Settings, Solver, Verdict};
 use crate::notion::metric::{Metric, Near};
 use crate::notion::neighbours::Neighbours;
-use crate::scan::{Batch, Frame, Hits, Scan};
+use crate::scan::{Batch, Floor, Frame, Hits, Scan};
 use crate::study::bench::{
     AnswerFigures, Measurements, ProductFigures, ScanFigures, Shape, Timing,
 };
@@ -364,8 +364,12 @@ impl Scan for Counted<'_> {
     }
 
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        self.scan_above(batch, &[], control)
+    }
+
+    fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
         self.directions.fetch_add(batch.bias.len() as u64, Relaxed);
-        self.scan.scan(batch, control)
+        self.scan.scan_above(batch, floors, control)
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {

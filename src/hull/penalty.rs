@@ -216,12 +216,13 @@ fn line_search(
     (now, change): (&[f32], &[f32]),
 ) -> f32 {
     // The slope of the first term: `<w + share way - b, way>`, and b is zero but for its last entry, 1.
-    let (mut first, mut rate) = (0.0, 0.0);
-    for (w, way) in w.iter().zip(way) {
+    let (mut first, mut rate) = ((w[last] - 1.0) * way[last], 0.0);
+    for (w, way) in w[..last].iter().zip(way) {
         first += w * way;
+    }
+    for way in way {
         rate += way * way;
     }
-    first -= way[last];
     let slope = |share: f32| {
         let (mut s, mut q) = (0.0, 0.0);
         for (now, change) in now.iter().zip(change) {

@@ -223,8 +223,8 @@ impl<'a> Judge<'a> {
         let hits = self.scan.scan_above(&batch, &floors, control)?;
         for (b, &i) in which.iter().enumerate() {
             let (scores, rows) = hits.of(b);
-            let w = (&flat[b * d..(b + 1) * d], floors[b]);
-            found[i] = Some(self.judge_f32(&directions[i], w, scores, rows)?);
+            let asked = (&flat[b * d..(b + 1) * d], floors[b]);
+            found[i] = Some(self.judge_f32(&directions[i], asked, scores, rows)?);
         }
         Ok(())
     }
@@ -237,8 +237,13 @@ impl<'a> Judge<'a> {
             return Floor::NONE;
         };
         let w: Vec<f64> = w.iter().map(|&v| f64::from(v)).collect();
+        let value = dot(&w, direction.query);
+        if value <= 0.0 {
+            return Floor::NONE;
+        }
+        // `judge_f32` needs the rows within two errors of the best. Scores less the slack are rounded, by less than one error.
         Floor {
-            score: (share * dot(&w, direction.query)) as f32,
+            score: (share * value) as f32,
             slack: (4.0 * self.error(&w)) as f32,
         }
     }

@@ -13,7 +13,7 @@ pub struct Lists {
     lists: Vec<Mutex<Vec<(f32, usize)>>>,
     /// One for each direction, or none.
     floors: Vec<Floor>,
-    /// The k-th best score so far, or above it what is needed, as bits; NaN until there are k rows.
+    /// The greater of the k-th best score so far and the least score that is needed, as bits; NaN until there are k rows.
     bars: Vec<AtomicU32>,
     /// How many lists hold k rows.
     full: AtomicUsize,
@@ -44,7 +44,8 @@ impl Lists {
         }
     }
 
-    /// The k-th best score of direction `b` so far, or above it the least score that is needed; NaN until there are k rows.
+    /// The greater of the k-th best score of direction `b` so far and the least score that is needed; NaN until there are k
+    /// rows.
     pub fn bar(&self, b: usize) -> f32 {
         f32::from_bits(self.bars[b].load(Relaxed))
     }
@@ -118,6 +119,10 @@ mod tests {
             let mut expected: Vec<_> = values.iter().map(|&v| f32::from(v)).zip(0..).collect();
             expected.sort_by(|&a, &b| topk::order(a, b));
             let best = expected[0].0;
+            let bar = best.min(floor.score) - floor.slack;
+            if let Some(&(last, _)) = expected.get(k - 1) {
+                prop_assert_eq!(lists.bar(0), last.max(bar));
+            }
             let needed = |&(score, _): &(f32, usize)| score >= best - floor.slack || score >= floor.score;
             let expected: Vec<_> = expected.into_iter().take(k).filter(needed).collect();
             let (scores, rows) = lists.finish();

@@ -50,8 +50,8 @@ pub struct Batch<'a> {
     pub k: usize,
 }
 
-/// What is needed of a direction's list: the best row, all rows whose scores are within `slack` of the best, and those of the k best
-/// rows whose scores reach `score`. In the places of others there may be any rows.
+/// What is needed of a direction's list. Of the k best rows: the best, those whose scores are within `slack` of its, and those whose
+/// scores reach `score`. The other places may hold any other rows, each once, with its own score, in the same order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Floor {
     pub score: f32,

@@ -10,9 +10,10 @@
 //! Batches of few directions are scanned as [`super::few`] says, if the integer rows are kept in memory.
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
-//! lists have the same total order, so the answer is that of the f32 scan. Each worker compares its time for an integer
-//! tile with that of the f32 tiles; the time for quantising a tile that is then kept is not counted. If integers are slower, or
-//! exclude too little, the batch goes on with directions in two parts ([`super::bound`]), and if these are no faster, in f32.
+//! lists have the same total order, so the answer, as far as it is needed ([`crate::scan::Floor`]), is that of the f32 scan. Each worker compares its time for an integer
+//! tile with that of the f32 tiles; the time for quantising a tile that is then kept is not counted. If integers are slower
+//! because they exclude too little, the batch goes on with directions in two parts ([`super::bound`]); if they are slower
+//! all the same, in f32.
 
 use super::bound::{self, Lane, Thresholds, quantised};
 use super::kernel::{GROUP, Lanes, Panel, Scratch};
@@ -27,7 +28,7 @@ use crate::scan::cpu::{BLOCK, Space, TILE, TileDecoder, Tiles, padded};
 use crate::scan::{Batch, Floor};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One tile in this many sets the bars, and at most `MOST_FIRST`.
 const FIRST_SHARE: usize = 64;
@@ -40,6 +41,9 @@ const WINDOW: u32 = 4;
 /// batch goes on in another [`Form`] at once. Fewer are left to the clock: among MNIST's pixels 30 % are not excluded in the first
 /// tile, by bars from few rows, and 0.5 % in the last.
 const CROWD: usize = 2;
+
+/// If one product in this many is not excluded, that takes about as long as the products: then products in two parts, of which fewer are left open, cost no more.
+const OPEN: usize = 64;
 
 /// If a panel has more rows to score than this, all its rows are read at once.
 const MANY: usize = 8;
@@ -81,7 +85,7 @@ pub struct Int8Batch<'s, 'a> {
     parts: [OnceLock<Option<Parts>>; 2],
     /// The [`Form`] of the tiles that come next.
     form: AtomicU8,
-    /// Whether batches of this kind start with split directions.
+    /// Whether batches of this kind start with split directions: as the last one ended.
     split: &'s AtomicBool,
     /// Whole tiles in the order of work, starting with those that set the bars.
     order: Vec<usize>,
@@ -144,6 +148,8 @@ struct Worker {
     scratch: Scratch,
     thresholds: Thresholds,
     found: Vec<(u32, u32)>,
+    /// How many products were not excluded since times were compared last.
+    open: usize,
     framed: Framed,
 }
 
@@ -190,7 +196,9 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
     pub fn run(self, control: &Control) -> Result<Answer> {
         let results = rayon::broadcast(|_| self.work(control));
         results.into_iter().collect::<Result<Vec<()>>>()?;
-        let slow = self.form() == Form::Plain;
+        let form = self.form();
+        self.split.store(form == Form::Split, Relaxed);
+        let slow = form == Form::Plain;
         let (scores, rows) = self.stated.lists.finish();
         Ok(Answer { scores, rows, slow })
     }
@@ -204,16 +212,14 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         }
     }
 
-    /// Go on with the form after one that was too slow, or could not exclude enough; never with f32 if integers are asked for.
-    fn leave(&self, form: Form) {
+    /// Go on with another form than one that was too slow: split directions help if many products were not excluded (`open`), and
+    /// else f32, unless integers are asked for.
+    fn leave(&self, form: Form, open: bool) {
         let next = match form {
-            Form::Whole => Form::Split,
-            _ if self.how.stays => Form::Split,
+            Form::Whole if open => Form::Split,
+            _ if self.how.stays => return,
             _ => Form::Plain,
         };
-        if next == Form::Split {
-            self.split.store(true, Relaxed);
-        }
         self.form.fetch_max(next as u8, Relaxed);
     }
 
@@ -273,31 +279,27 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             let form = self.form();
             let parts = self.parts(form);
             let first = place < self.first || !self.stated.lists.full();
-            let once = self.kept.is_due(tile);
             let started = Instant::now();
-            let done = match parts {
+            let took = match parts {
                 Some(parts) if !first => self.integers(tile, parts, &mut worker, control)?,
-                _ => false,
+                _ => None,
             };
-            if !done {
+            let Some(took) = took else {
                 self.plain(tile, TILE, &mut worker)?;
                 self.pace.plain(started);
                 continue;
-            }
-            // The time for quantising, which happens once, says nothing about later batches.
-            if once {
-                continue;
-            }
+            };
             if timed != form {
-                (timed, tiles, nanoseconds) = (form, 0, 0);
+                (timed, tiles, nanoseconds, worker.open) = (form, 0, 0, 0);
             }
-            nanoseconds += started.elapsed().as_nanos() as u64;
+            nanoseconds += took.as_nanos() as u64;
             tiles += 1;
             if tiles == WINDOW {
                 if self.pace.is_slower(nanoseconds / u64::from(WINDOW)) {
-                    self.leave(form);
+                    let products = WINDOW as usize * TILE * self.stated.batch.bias.len();
+                    self.leave(form, worker.open * OPEN > products);
                 }
-                (tiles, nanoseconds) = (0, 0);
+                (tiles, nanoseconds, worker.open) = (0, 0, 0);
             }
         }
     }
@@ -308,26 +310,32 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             .rows(tile * TILE, count, &mut worker.space, &mut worker.scores)
     }
 
-    /// A whole tile by integer products. False if the tile cannot be quantised.
+    /// A whole tile by integer products, and the time that it took: without quantising if that happens once, because it says
+    /// nothing about later batches. `None` if the tile cannot be quantised.
     fn integers(
         &self,
         tile: usize,
         parts: &Parts,
         worker: &mut Worker,
         control: &Control,
-    ) -> Result<bool> {
+    ) -> Result<Option<Duration>> {
         let mut space = std::mem::take(&mut worker.quantising);
-        let done = self
+        let started = Instant::now();
+        let took = self
             .kept
             .with(tile, &self.stated.source, &mut space, |numbers| {
+                let quantised = Instant::now();
                 for panel in 0..TILE / PANEL {
                     control.check()?;
                     self.panel((tile, panel), numbers, parts, worker)?;
                 }
-                Ok(())
+                Ok(match self.kept.keeps() {
+                    true => quantised.elapsed(),
+                    false => started.elapsed(),
+                })
             });
         worker.quantising = space;
-        Ok(done?.is_some())
+        took
     }
 
     /// One panel of a tile with all directions.
@@ -362,11 +370,13 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 base: part.base,
                 found: &mut worker.found,
             });
-            if worker.found.len() > PANEL * part.count / CROWD {
-                self.leave(match part.base {
+            worker.open += worker.found.len();
+            if worker.found.len() * CROWD > PANEL * part.bounds.len() {
+                let form = match part.base {
                     Some(_) => Form::Split,
                     None => Form::Whole,
-                });
+                };
+                self.leave(form, true);
             }
             if !worker.found.is_empty() {
                 self.rescore(tile * TILE + first, part, worker)?;
@@ -475,7 +485,13 @@ const _: () = assert!(BLOCK.is_multiple_of(2 * GROUP));
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernel::Kernel;
+    use super::super::numbers::levels;
+    use super::super::rescore::Chain;
+    use super::super::tile::Layout;
     use super::*;
+    use crate::rows::Memory;
+    use crate::scan::{CpuScan, Frame, Hits, Scan};
 
     #[test]
     fn every_tile_is_taken_once_and_the_first_are_spread() {
@@ -493,5 +509,73 @@ mod tests {
             );
         }
         assert!(!fits(TILE, 1) && fits(2 * TILE, 1) && !fits(4 * TILE, 3 * TILE));
+    }
+
+    const ROWS: usize = 9 * TILE + 37;
+    const COLUMNS: usize = 24;
+
+    /// Multiples of 1/128 between -39 and 40, in no order.
+    fn numbers(count: usize, seed: usize) -> Vec<f64> {
+        let each = (0..count).map(|i| (i + seed) * (i + 31 * seed + 7) % 10_007);
+        each.map(|i| i as f64 / 128.0 - 39.0).collect()
+    }
+
+    /// Whole and split directions, alone and one after the other in a batch, give the answers of the f32 scan, and exclude rows.
+    #[test]
+    fn every_form_gives_the_answers_of_f32() {
+        let control = Control::default();
+        let rows = Memory::from_f64("rows", COLUMNS, numbers(ROWS * COLUMNS, 1));
+        let frame = Frame::survey(&rows, &control).unwrap();
+        let plain = CpuScan::in_frame(&rows, frame.clone());
+        let Some(chain) = Chain::of_product(COLUMNS) else {
+            return;
+        };
+        for (count, k) in [(5, 3), (17, 11), (257, 1), (513, 9), (700, 20)] {
+            let directions: Vec<f32> = numbers(count * COLUMNS, 5)
+                .into_iter()
+                .map(|v| v as f32)
+                .collect();
+            let bias: Vec<f32> = (0..count).map(|b| (b % 2) as f32).collect();
+            let batch = Batch {
+                directions: &directions,
+                bias: &bias,
+                k,
+            };
+            let expected = plain.scan(&batch, &control).unwrap();
+            for (split, changes) in [(false, false), (true, false), (false, true)] {
+                let kernel = Kernel::all()[0];
+                let kept = Kept::new(ROWS, Layout::new(&frame, kernel), true);
+                let how = How {
+                    kernel,
+                    chain,
+                    levels: levels(COLUMNS),
+                    stays: true,
+                };
+                let start = AtomicBool::new(split);
+                let source = TileDecoder::new(&rows, &frame);
+                let int8 = Int8Batch::new(source, &kept, how, (&batch, &[]), &start).unwrap();
+                let mut worker = Worker::default();
+                if changes {
+                    // Some tiles before the change, by this thread alone.
+                    for &tile in &int8.order[..int8.first] {
+                        int8.plain(tile, TILE, &mut worker).unwrap();
+                    }
+                    let parts = int8.parts(Form::Whole).unwrap();
+                    for &tile in &int8.order[int8.first..][..3] {
+                        let took = int8.integers(tile, parts, &mut worker, &control).unwrap();
+                        assert!(took.is_some());
+                    }
+                    int8.next.store(int8.first + 3, Relaxed);
+                    int8.leave(Form::Whole, true);
+                    let products = 3 * TILE * count;
+                    assert!(0 < worker.open && worker.open < products / 3, "{count}");
+                }
+                let form = int8.form();
+                assert_eq!(form == Form::Split, split || changes);
+                let answer = int8.run(&control).unwrap();
+                let found = Hits::new(ROWS, k, answer.scores, answer.rows);
+                assert!(found == expected, "{count}, {form:?}");
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Which rows an integer product excludes from the k best: the proof, and the comparison.
+//! Which rows an integer product excludes, as below a bar: the proof, and the comparison.
 //!
 //! Row `x = s q + e`, direction `w = t v + f`, with `|e| <= rho`, `|f| = phi` ([`super::numbers`]). By Cauchy-Schwarz
 //!
@@ -22,7 +22,7 @@
 //! are limited so that no product overflows; a row with a size beyond the limit is not excluded.
 //!
 //! Where most is lost in a direction, not in the rows, its integers are split in two, `v = base h + l` with parts of eight bits, so
-//! that phi is 254 times smaller: `<q, v> = base <q, h> + <q, l>` is computed in f32, in four roundings of which each loses at
+//! that phi is 255 times smaller: `<q, v> = base <q, h> + <q, l>` is computed in f32, in four roundings of which each loses at
 //! most 2^-24 of `|q| (base |h| + |l|)`; K counts that too.
 //!
 //! Columns in which every row is zero may be left out of x and w: their terms of the f32 sum are exactly zero.

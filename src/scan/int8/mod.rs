@@ -13,10 +13,10 @@
 //! few       one batch of at most four directions
 //! ```
 //!
-//! A row is left out only if it is proved that its score in the f32 scan is below that of k other rows. So [`Int8Scan`]
-//! gives exactly the answer of [`CpuScan`], with the same error bound; only the time differs. Where eight bits do not
-//! pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the first tiles show it, and the
-//! batch continues in f32; after three such batches in a row, those of that kind use f32 from their start on. A batch of few
+//! A row is left out only if it is proved that its score in the f32 scan is below that of k other rows, or that it is not needed
+//! ([`Floor`]). So [`Int8Scan`] gives exactly the answer of [`CpuScan`], with the same error bound; only the time
+//! differs. Where eight bits do not pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the
+//! first tiles show it, and the batch continues with directions in two parts, or in f32; after three such batches in a row, those of that kind use f32 from their start on. A batch of few
 //! directions is not timed and ends in eight bits (unless a tile cannot be quantised: then all of it is f32), but counts among
 //! those three if too many rows could not be excluded.
 
@@ -116,11 +116,10 @@ struct Shared {
     kept: tile::Kept,
     /// The order in which the f32 product adds, if it could be found; determined at its first use.
     chain: OnceLock<Option<Chain>>,
-    /// How many batches in a row gave up eight bits, or should have: many directions and few, and of each support directions
-    /// and nearest-neighbour directions.
-    left: [[AtomicU32; 2]; 2],
-    /// Whether batches of many support directions, and of nearest-neighbour directions, start with directions in two parts.
-    split: [AtomicBool; 2],
+    /// How many batches in a row gave up eight bits, or should have: many directions and few, and of each the [`kind`]s.
+    left: [[AtomicU32; KINDS]; 2],
+    /// Whether batches of many directions of a kind start with directions in two parts.
+    split: [AtomicBool; KINDS],
     /// Batches of few directions so far, and whether the next one takes the rows backwards.
     few: AtomicU32,
     backwards: AtomicBool,
@@ -174,8 +173,8 @@ impl<'a> Int8Scan<'a> {
     }
 
     /// The counter for batches of this kind.
-    fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
-        &self.shared.left[usize::from(self.is_few(batch))][nearest(batch)]
+    fn left_by(&self, asked: (&Batch<'_>, &[Floor])) -> &AtomicU32 {
+        &self.shared.left[usize::from(self.is_few(asked.0))][kind(asked)]
     }
 
     /// Whether the batch has few directions, for which an f32 product would compute a whole group, and wants few rows, and
@@ -187,8 +186,9 @@ impl<'a> Int8Scan<'a> {
     }
 
     /// Whether eight bits are tried for a batch.
-    fn suits(&self, batch: &Batch<'_>) -> bool {
-        let again = self.left_by(batch).load(Relaxed) < TRIES;
+    fn suits(&self, asked: (&Batch<'_>, &[Floor])) -> bool {
+        let batch = asked.0;
+        let again = self.left_by(asked).load(Relaxed) < TRIES;
         let waited = || self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE;
         match self.options.kernel {
             Kernel::Avx2 => again && self.is_few(batch) && waited(),
@@ -197,16 +197,16 @@ impl<'a> Int8Scan<'a> {
     }
 
     /// How the batch is scanned in eight bits, if that may pay and everything is in range.
-    fn how(&self, batch: &Batch<'_>) -> Option<How> {
+    fn how(&self, asked: (&Batch<'_>, &[Floor])) -> Option<How> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
         let large = d >= FEW_COLUMNS && n >= FEW_ROWS;
-        let worth = large && self.suits(batch);
+        let worth = large && self.suits(asked);
         let levels = numbers::levels(d);
         if self.options.precision == Precision::F32
             || !(worth || forced)
             || levels < numbers::FEWEST_LEVELS
-            || !batch::fits(n, batch.k)
+            || !batch::fits(n, asked.0.k)
         {
             return None;
         }
@@ -226,14 +226,14 @@ impl<'a> Int8Scan<'a> {
         floors: &[Floor],
         control: &Control,
     ) -> Result<Option<Answer>> {
-        let Some(how) = self.how(batch) else {
+        let asked = (batch, floors);
+        let Some(how) = self.how(asked) else {
             return Ok(None);
         };
         let source = TileDecoder::new(self.rows, self.plain.frame());
         let (kept, count) = (&self.shared.kept, batch.bias.len());
-        let asked = (batch, floors);
         if !self.is_few(batch) {
-            let split = &self.shared.split[nearest(batch)];
+            let split = &self.shared.split[kind(asked)];
             let int8 = Int8Batch::new(source, kept, how, asked, split);
             let run =
                 |int8: Int8Batch| cpu::counted(self.rows, count, control, || int8.run(control));
@@ -248,15 +248,22 @@ impl<'a> Int8Scan<'a> {
         match answer {
             Some(_) => control.scanned(cpu::flop(self.rows, count), started.elapsed()),
             // The next one would meet the same rows.
-            None => _ = self.left_by(batch).fetch_add(1, Relaxed),
+            None => _ = self.left_by(asked).fetch_add(1, Relaxed),
         }
         Ok(answer)
     }
 }
 
-/// 1 if rows near to something are wanted, 0 for rows far out in some direction.
-fn nearest(batch: &Batch<'_>) -> usize {
-    usize::from(batch.bias.iter().any(|&c| c != 0.0))
+/// How many kinds of batches there are.
+const KINDS: usize = 3;
+
+/// The kind of a batch: rows near to something are wanted (2), or rows far out in some direction, all of them (1), or those above
+/// floors (0). What eight bits exclude differs.
+fn kind((batch, floors): (&Batch<'_>, &[Floor])) -> usize {
+    match batch.bias.iter().any(|&c| c != 0.0) {
+        true => 2,
+        false => usize::from(floors.is_empty() || floors.contains(&Floor::NONE)),
+    }
 }
 
 impl Scan for Int8Scan<'_> {
@@ -282,9 +289,9 @@ impl Scan for Int8Scan<'_> {
             // A batch that could not give them up says nothing about others.
             _ if self.options.precision == Precision::Int8 => {}
             true => {
-                self.left_by(&batch).fetch_add(1, Relaxed);
+                self.left_by((&batch, floors)).fetch_add(1, Relaxed);
             }
-            false => self.left_by(&batch).store(0, Relaxed),
+            false => self.left_by((&batch, floors)).store(0, Relaxed),
         }
         // Few directions are decided by integers to the end, even where f32 would have been faster.
         let precision = match slow && !self.is_few(&batch) {

@@ -182,12 +182,6 @@ impl Kept {
         self.tiles.is_some()
     }
 
-    /// Whether the tile is one to be kept that was not made yet.
-    pub fn is_due(&self, tile: usize) -> bool {
-        let kept = self.tiles.as_ref().map(|tiles| &tiles[tile]);
-        kept.is_some_and(|tile| tile.get().is_none())
-    }
-
     /// Call `work` with a tile; `None` if the tile cannot be quantised.
     pub fn with<T>(
         &self,
