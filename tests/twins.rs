@@ -2,14 +2,14 @@
 //! scan may have.
 
 use crate::common::naive::Naive;
-use crate::common::scripted::{Fault, Faulty, Worst};
+use crate::common::scripted::{Fault, Faulty, Sparing, Worst};
 use crate::common::suite::{check, suite};
 use crate::common::{gaussian, rows, verdicts, verdicts_with};
 use hullscope::control::Control;
-use hullscope::hull::Settings;
+use hullscope::hull::{Answer, Settings, Solver, Verdict};
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::int8::{Kernel, Options, Precision};
-use hullscope::scan::{Batch, CpuScan, Hits, Int8Scan, Scan};
+use hullscope::scan::{Batch, CpuScan, Floor, Hits, Int8Scan, Scan};
 use proptest::prelude::*;
 use rayon::prelude::*;
 
@@ -161,6 +161,91 @@ fn int8_answers_are_those_of_f32_to_the_last_bit() {
                 }
             }
         }
+    }
+}
+
+/// What is needed of lists with floors equals the f32 scan's, with few directions and with many.
+#[test]
+fn int8_gives_what_is_needed_above_floors() {
+    let (n, d, k) = (3000, 40, 12);
+    let reference = rows(d, &gaussian(n * d, 7));
+    let (plain, control) = (cpu(&reference), Control::default());
+    for count in [3, 90] {
+        let directions: Vec<f32> = gaussian(count * d, 8).iter().map(|&v| v as f32).collect();
+        let batch = Batch {
+            directions: &directions,
+            bias: &vec![0.0; count],
+            k,
+        };
+        let expected = plain.scan(&batch, &control).unwrap();
+        // Above, among and below the k best.
+        let floors: Vec<Floor> = (0..count)
+            .map(|b| match b % 3 {
+                0 => Floor::NONE,
+                1 => Floor {
+                    score: 2.0 * expected.of(b).0[0],
+                    slack: 0.01 * expected.of(b).0[0],
+                },
+                _ => Floor {
+                    score: expected.of(b).0[k / 2],
+                    slack: 0.0,
+                },
+            })
+            .collect();
+        let scan = int8(&reference, Kernel::all()[0], u64::MAX);
+        let found = scan.scan_above(&batch, &floors, &control).unwrap();
+        for (b, floor) in floors.iter().enumerate() {
+            let needed = |hits: &Hits| -> Vec<(f32, usize)> {
+                let (scores, rows) = hits.of(b);
+                let each = scores.iter().copied().zip(rows.iter().copied());
+                let least = scores[0] - floor.slack;
+                each.filter(|one| one.0 >= least || one.0 >= floor.score)
+                    .collect()
+            };
+            assert_eq!(needed(&found), needed(&expected), "{count}, {b}");
+        }
+    }
+}
+
+/// Verdicts and all that belongs to them are the same with a scan that gives no more than is needed: far outside and next
+/// to the boundary, deep inside, at the mean, with far rows and with rows that are left out.
+#[test]
+fn verdicts_need_no_more_than_floors_say() {
+    let (n, d) = (600, 10);
+    let control = Control::default();
+    let base = gaussian(n * d, 3);
+    let mut far = base.clone();
+    far[5 * d] = 1e12;
+    for values in [base, far] {
+        let reference = rows(d, &values);
+        let mut queries = gaussian(90 * d, 4);
+        for (i, query) in queries.chunks_exact_mut(d).enumerate() {
+            let share = [0.1, 0.4, 0.6, 0.8, 1.0, 4.0][i % 6];
+            query.iter_mut().for_each(|v| *v *= share);
+        }
+        let mean = (0..d).map(|j| values.iter().skip(j).step_by(d).sum::<f64>() / n as f64);
+        queries.extend(mean);
+        let (naive, sparing) = (Naive::new(&reference), Sparing::new(&reference));
+        let answers =
+            |scan: &dyn Scan| verdicts_with(&reference, scan, &queries, Settings::default());
+        let summed = |answers: Vec<Answer>| -> Vec<(Verdict, u64, u32, usize)> {
+            let each = answers.iter();
+            each.map(|a| (a.verdict, a.margin.to_bits(), a.scans, a.support))
+                .collect()
+        };
+        let expected = summed(answers(&naive));
+        assert_eq!(summed(answers(&sparing)), expected);
+        let inside = expected.iter().filter(|a| a.0 == Verdict::Inside).count();
+        assert!(10 < inside && inside < 80, "{inside}");
+        let spared = sparing.spared.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(spared > 100, naive.frame().far.rows.is_empty());
+        // Rows of the set itself, each left out.
+        let (some, places) = (&values[..40 * d], (0..40).collect::<Vec<usize>>());
+        let without = |scan: &dyn Scan| {
+            let mut solver = Solver::new(&reference, scan, Settings::default(), &control).unwrap();
+            summed(solver.answer(some, Some(&places), &control).unwrap())
+        };
+        assert_eq!(without(&sparing), without(&naive));
     }
 }
 

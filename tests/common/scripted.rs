@@ -1,10 +1,78 @@
-//! Scans with deliberate faults, which the suite must detect, and a scan with the largest allowed errors.
+//! Scans with deliberate faults, which the suite must detect, a scan with the largest allowed errors, and one that gives the least.
 
 use super::naive::{Naive, best};
 use hullscope::control::Control;
 use hullscope::rows::Rows;
-use hullscope::scan::{Batch, Frame, Hits, Scan};
+use hullscope::scan::{Batch, Floor, Frame, Hits, Scan};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// The naive scan, which gives no more of a list than is needed: in the other places are the lowest rows.
+pub struct Sparing {
+    inner: Naive,
+    /// How many places have held other rows than the best.
+    pub spared: AtomicUsize,
+}
+
+impl Sparing {
+    pub fn new(rows: &dyn Rows) -> Self {
+        Sparing {
+            inner: Naive::new(rows),
+            spared: AtomicUsize::new(0),
+        }
+    }
+}
+
+/// Of the k best of all rows, which are in order, those that the floor leaves no choice about, and the lowest of all.
+fn spared(all: &[(f32, usize)], k: usize, floor: &Floor) -> Vec<(f32, usize)> {
+    let least = all[0].0 - floor.slack;
+    let is_needed = |&&(score, _): &&(f32, usize)| score >= least || score >= floor.score;
+    let needed = all[..k].iter().take_while(is_needed).count();
+    let others = &all[all.len() - (k - needed)..];
+    [&all[..needed], others].concat()
+}
+
+impl Scan for Sparing {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn frame(&self) -> &Frame {
+        self.inner.frame()
+    }
+
+    fn scan(&self, batch: &Batch<'_>, control: &Control) -> hullscope::Result<Hits> {
+        self.inner.scan(batch, control)
+    }
+
+    fn scan_above(
+        &self,
+        batch: &Batch<'_>,
+        floors: &[Floor],
+        control: &Control,
+    ) -> hullscope::Result<Hits> {
+        if floors.is_empty() {
+            return self.scan(batch, control);
+        }
+        let (n, k) = (self.len(), batch.k.min(self.len()));
+        let whole = self.inner.scan(&Batch { k: n, ..*batch }, control)?;
+        let (mut scores, mut rows) = (Vec::new(), Vec::new());
+        for (b, floor) in floors.iter().enumerate() {
+            let (list, places) = whole.of(b);
+            let all: Vec<(f32, usize)> = list.iter().copied().zip(places.iter().copied()).collect();
+            let given = spared(&all, k, floor);
+            let others = given.iter().zip(&all).filter(|(one, best)| one != best);
+            self.spared.fetch_add(others.count(), Relaxed);
+            scores.extend(given.iter().map(|one| one.0));
+            rows.extend(given.iter().map(|one| one.1));
+        }
+        Ok(Hits::new(n, k, scores, rows))
+    }
+
+    fn error_bound(&self, norm: f64, c: f32) -> f64 {
+        self.inner.error_bound(norm, c)
+    }
+}
 
 /// A fault that an engine could have.
 #[derive(Debug, Clone, Copy, PartialEq)]
