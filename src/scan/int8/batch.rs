@@ -11,7 +11,7 @@
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
 //! lists have the same total order, so the answer, as far as it is needed ([`crate::scan::Floor`]), is that of the f32 scan. Each worker compares its time for an integer
-//! tile with that of the f32 tiles; the time for quantising a tile that is then kept is not counted. If integers are slower
+//! tile with that of the f32 tiles; the time for quantising a tile that is then kept is not counted. If integers stay slower
 //! because they exclude too little, the batch goes on with directions in two parts ([`super::bound`]); if they are slower
 //! all the same, in f32.
 
@@ -34,8 +34,11 @@ use std::time::{Duration, Instant};
 const FIRST_SHARE: usize = 64;
 const MOST_FIRST: usize = 8;
 
-/// The number of a worker's tiles after which times are compared.
+/// The number of a worker's tiles whose mean time is compared.
 const WINDOW: u32 = 4;
+
+/// How many such means in a row must be slower than f32.
+const SLOW: u32 = 3;
 
 /// If more than one product in this many cannot be excluded, scoring them one by one takes longer than scoring all: the
 /// batch goes on in another [`Form`] at once. Fewer are left to the clock: among MNIST's pixels 30 % are not excluded in the first
@@ -112,6 +115,46 @@ impl Pace {
     fn is_slower(&self, nanoseconds: u64) -> bool {
         let tiles = self.plain_tiles.load(Relaxed);
         tiles > 0 && nanoseconds > self.plain_nanoseconds.load(Relaxed) / tiles
+    }
+}
+
+/// A worker's times for some tiles in one form.
+#[derive(Default)]
+struct Window {
+    form: Option<Form>,
+    tiles: u32,
+    nanoseconds: u64,
+    /// The mean of the tiles before these, and how many means in a row were slower than f32.
+    before: u64,
+    slow: u32,
+}
+
+impl Window {
+    fn of(form: Form) -> Self {
+        Window {
+            form: Some(form),
+            ..Self::default()
+        }
+    }
+
+    /// Counts a tile; the mean time of the last [`WINDOW`] tiles once there are as many, after which others are counted.
+    fn add(&mut self, took: Duration) -> Option<u64> {
+        self.nanoseconds += took.as_nanos() as u64;
+        self.tiles += 1;
+        let mean = self.nanoseconds / u64::from(WINDOW);
+        (self.tiles == WINDOW).then(|| {
+            (self.tiles, self.nanoseconds) = (0, 0);
+            mean
+        })
+    }
+
+    /// Counts a mean; whether some in a row were slower than f32, and the last did not fall. A single one may come from other
+    /// programs. And bars are low at first: most of what integers leave open is scored in the first tiles.
+    fn stays_slow(&mut self, mean: u64, slower: bool) -> bool {
+        let falls = mean < self.before - self.before / 10;
+        self.before = mean;
+        self.slow = if slower { self.slow + 1 } else { 0 };
+        self.slow >= SLOW && !falls
     }
 }
 
@@ -264,7 +307,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
     /// The loop of one worker: takes tiles until none is left.
     fn work(&self, control: &Control) -> Result<()> {
         let mut worker = Worker::default();
-        let (mut timed, mut tiles, mut nanoseconds) = (self.form(), 0u32, 0u64);
+        let mut window = Window::default();
         loop {
             let place = self.next.fetch_add(1, Relaxed);
             if place > self.order.len() {
@@ -289,17 +332,19 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 self.pace.plain(started);
                 continue;
             };
-            if timed != form {
-                (timed, tiles, nanoseconds, worker.open) = (form, 0, 0, 0);
+            if window.form != Some(form) {
+                window = Window::of(form);
+                worker.open = 0;
             }
-            nanoseconds += took.as_nanos() as u64;
-            tiles += 1;
-            if tiles == WINDOW {
-                if self.pace.is_slower(nanoseconds / u64::from(WINDOW)) {
-                    let products = WINDOW as usize * TILE * self.stated.batch.bias.len();
-                    self.leave(form, worker.open * OPEN > products);
-                }
-                (tiles, nanoseconds, worker.open) = (0, 0, 0);
+            let Some(mean) = window.add(took) else {
+                continue;
+            };
+            let open = std::mem::take(&mut worker.open);
+            let products = WINDOW as usize * TILE * self.stated.batch.bias.len();
+            let many = open * OPEN > products;
+            let stays_slow = window.stays_slow(mean, self.pace.is_slower(mean));
+            if stays_slow || (form == Form::Whole && many && window.slow > 0) {
+                self.leave(form, many);
             }
         }
     }
@@ -492,6 +537,25 @@ mod tests {
     use super::*;
     use crate::rows::Memory;
     use crate::scan::{CpuScan, Frame, Hits, Scan};
+
+    #[test]
+    fn f32_comes_after_some_slow_tiles_in_a_row_that_do_not_become_faster() {
+        let plain = 20_000_000;
+        let run = |milliseconds: &[u64]| {
+            let mut window = Window::of(Form::Whole);
+            let mut each = milliseconds.iter().enumerate();
+            each.find_map(|(i, &time)| {
+                let mean = (0..WINDOW).find_map(|_| window.add(Duration::from_millis(time)));
+                let mean = mean.unwrap();
+                window.stays_slow(mean, mean > plain).then_some(i)
+            })
+        };
+        assert_eq!(run(&[30, 30, 30, 30]), Some(2));
+        // One that is slow by chance, and tiles that become faster.
+        assert_eq!(run(&[10, 90, 10, 10, 90, 90, 10]), None);
+        assert_eq!(run(&[90, 60, 50, 40, 30, 25, 21, 15, 10]), None);
+        assert_eq!(run(&[90, 60, 50, 49]), Some(3));
+    }
 
     #[test]
     fn every_tile_is_taken_once_and_the_first_are_spread() {
