@@ -10,9 +10,10 @@
 //! Batches of few directions are scanned as [`super::few`] says, if the integer rows are kept in memory.
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
-//! lists have the same total order, so the answer, as far as it is needed ([`crate::scan::Floor`]), is that of the f32 scan. Each worker compares its time for an integer
-//! tile with that of the f32 tiles; the time for quantising a tile that is then kept is not counted. If integers stay slower
-//! because they exclude too little, the batch goes on with directions in two parts ([`super::bound`]); if they are slower
+//! lists have the same total order, so the answer, as far as it is needed ([`crate::scan::Floor`]), is that of the f32 scan.
+//!
+//! Each worker compares its time for an integer tile with that of the f32 tiles; the time for quantising a tile that is then
+//! kept is not counted. If integers stay slower because they exclude too little, the batch goes on with directions in two parts ([`super::bound`]); if they are slower
 //! all the same, in f32.
 
 use super::bound::{self, Lane, Thresholds, quantised};
@@ -45,7 +46,8 @@ const SLOW: u32 = 3;
 /// tile, by bars from few rows, and 0.5 % in the last.
 const CROWD: usize = 2;
 
-/// If one product in this many is not excluded, that takes about as long as the products: then products in two parts, of which fewer are left open, cost no more.
+/// If one product in this many is not excluded, scoring those takes about as long as the products: then products in two parts,
+/// which leave fewer open, cost no more.
 const OPEN: usize = 64;
 
 /// If a panel has more rows to score than this, all its rows are read at once.
