@@ -13,8 +13,8 @@
 //! lists have the same total order, so the answer, as far as it is needed ([`crate::scan::Floor`]), is that of the f32 scan.
 //!
 //! Each worker compares its time for an integer tile with that of the f32 tiles; the time for quantising a tile that is then
-//! kept is not counted. If integers stay slower because they exclude too little, the batch goes on with directions in two parts ([`super::bound`]); if they are slower
-//! all the same, in f32.
+//! kept is not counted. If integers stay slower because they exclude too little, the batch goes on with directions in two
+//! parts ([`super::bound`]); if they are slower all the same, in f32.
 
 use super::bound::{self, Lane, Thresholds, quantised};
 use super::kernel::{GROUP, Lanes, Panel, Scratch};

@@ -16,9 +16,10 @@
 //! A row is left out only if it is proved that its score in the f32 scan is below that of k other rows, or that it is not needed
 //! ([`Floor`]). So [`Int8Scan`] gives exactly the answer of [`CpuScan`], with the same error bound; only the time
 //! differs. Where eight bits do not pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the
-//! first tiles show it, and the batch continues with directions in two parts, or in f32; after three such batches in a row, those of that kind use f32 from their start on. A batch of few
-//! directions is not timed and ends in eight bits (unless a tile cannot be quantised: then all of it is f32), but counts among
-//! those three if too many rows could not be excluded.
+//! first tiles show it, and the batch continues with directions in two parts, or in f32; after three batches in a row that
+//! ended in f32, those of that kind use f32 from their start on. A batch of few directions is not timed and ends in eight
+//! bits (unless a tile cannot be quantised: then all of it is f32), but counts among those three if too many rows could
+//! not be excluded.
 
 mod batch;
 mod bound;
