@@ -55,7 +55,7 @@ const MANY: usize = 8;
 
 /// How directions are multiplied: the first that pays. Where most is lost in the rounding of directions, as with pixels and
 /// directions in which they hardly vary, two parts of eight bits exclude what one cannot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Form {
     Whole,
