@@ -176,6 +176,7 @@ impl Solver<'_> {
             pool: &mut self.pool,
             settings: &self.settings,
             goal: Goal::Verdict,
+            budget: self.budget,
         };
         group.run(vec![open], queries, control)
     }

@@ -8,7 +8,7 @@
 
 use super::certificate::residual;
 use super::prove::{Direction, Scanned};
-use super::solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled};
+use super::solve::{DISTANCE_K, Goal, Group, Open, Outcome, Queries, Settled};
 use super::{Answer, Bracket, Certificate, SEED_GROUP, Solver, SolverStage, Verdict, pool};
 use crate::control::Control;
 use crate::error::Result;
@@ -48,6 +48,12 @@ impl Solver<'_> {
             0 => SEED_GROUP,
             _ => count,
         }
+    }
+
+    /// How many distances are sought together: a step adds at most as many active rows to each as a scan gives.
+    fn distances_together(&self) -> usize {
+        let each = DISTANCE_K * (self.metric.dim() + DISTANCE_K);
+        (self.budget / (8 * each)).clamp(16, 4096)
     }
 
     /// Whether the distance loop starts from pooled rows.
@@ -118,7 +124,7 @@ impl Solver<'_> {
         let on_affine_hull = |&query: &usize| self.off_affine_hull(query, queries).is_none();
         let asked: Vec<usize> = (0..count).filter(on_affine_hull).collect();
         self.before.tried += asked.len() as u64;
-        for group in asked.chunks(self.group_size()) {
+        for group in asked.chunks(self.distances_together()) {
             let open = self.first_steps(group, |_| 0.0, queries, excluded, control)?;
             let mut group = Group {
                 judge: &self.judge,
@@ -126,6 +132,7 @@ impl Solver<'_> {
                 pool: &mut self.euclidean_pool,
                 settings: &self.settings,
                 goal: Goal::Both(gap),
+                budget: self.budget,
             };
             for done in group.run(open, queries, control)? {
                 let query = done.query;
@@ -203,7 +210,7 @@ impl Solver<'_> {
             .filter(|&q| answers[q].distance.is_none())
             .collect();
         control.advance((answers.len() - left.len()) as u64);
-        for group in left.chunks(self.group_size()) {
+        for group in left.chunks(self.distances_together()) {
             let known = |query: usize| answers[query].margin;
             let open = self.first_steps(group, known, queries, excluded, control)?;
             let mut group = Group {
@@ -212,6 +219,7 @@ impl Solver<'_> {
                 pool: &mut self.euclidean_pool,
                 settings: &self.settings,
                 goal: Goal::Distance(gap),
+                budget: self.budget,
             };
             for done in group.run(open, queries, control)? {
                 let answer = &mut answers[done.query];
@@ -240,7 +248,7 @@ impl Solver<'_> {
         control: &Control,
     ) -> Result<Vec<Open>> {
         let dim = queries.dim;
-        let k = FIRST_K.max(dim / 2).min(256);
+        let k = DISTANCE_K;
         let mut targets: Vec<f64> = group
             .iter()
             .flat_map(|&q| queries.point(q).iter().copied())
@@ -346,11 +354,18 @@ mod tests {
         let before = &first.before;
         assert!(before.won > 600 && before.tried > before.won, "{before:?}");
         let alone = solver().answer_alone(&queries, &control).unwrap();
+        // With so little memory, all active sets but one are given up again and again.
+        let mut cramped = solver();
+        cramped.budget = 1;
+        let cramped = cramped.answer(&queries, None, &control).unwrap();
         let (mut inside, mut tight) = (0, 0);
-        for ((query, one), other) in queries.chunks_exact(d).zip(&found).zip(&alone) {
-            assert_eq!(one.verdict, other.verdict);
-            let (a, b) = (one.distance.unwrap(), other.distance.unwrap());
-            assert!(a.lower <= b.upper && b.lower <= a.upper, "{a:?} {b:?}");
+        for (i, (query, one)) in queries.chunks_exact(d).zip(&found).enumerate() {
+            let a = one.distance.unwrap();
+            for other in [&alone[i], &cramped[i]] {
+                let b = other.distance.unwrap();
+                assert!(one.verdict == other.verdict && b.gap() <= 0.02);
+                assert!(a.lower <= b.upper && b.lower <= a.upper, "{a:?} {b:?}");
+            }
             let Certificate::Outside { direction, margin } = &one.certificate else {
                 inside += 1;
                 continue;

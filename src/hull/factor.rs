@@ -48,6 +48,11 @@ impl Factor {
         }
     }
 
+    /// The numbers that are kept.
+    pub fn numbers(&self) -> usize {
+        self.rows.capacity()
+    }
+
     #[inline(always)]
     fn row(&self, i: usize) -> &[f64] {
         &self.rows[i * self.stride..][..self.size]

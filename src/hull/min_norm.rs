@@ -105,6 +105,11 @@ impl MinNorm {
         }
     }
 
+    /// The memory of the active vectors and their factor.
+    pub fn bytes(&self) -> usize {
+        8 * (self.vectors.capacity() + self.factor.numbers())
+    }
+
     /// Names of the active vectors.
     pub fn ids(&self) -> &[usize] {
         &self.ids

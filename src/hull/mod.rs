@@ -44,7 +44,7 @@ use crate::scan::Scan;
 use pool::Pool;
 use prove::{Direction, Judge, Scanned};
 use rayon::prelude::*;
-use solve::{FIRST_FLOOR, FIRST_K, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
+use solve::{FIRST_K, FIRST_WITHIN, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
 
 /// Which step of the solver settled a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -175,6 +175,8 @@ pub struct Solver<'a> {
     euclidean_pool: Pool,
     /// Counts that decide whether distances are computed before verdicts.
     before: distance::Before,
+    /// The most bytes for the active sets of a group of open queries.
+    budget: usize,
 }
 
 impl<'a> Solver<'a> {
@@ -215,6 +217,7 @@ impl<'a> Solver<'a> {
             euclidean: Metric::euclidean(frame),
             euclidean_pool: Pool::new(frame.dim()),
             before: distance::Before::default(),
+            budget: GROUP_BUDGET,
         }
     }
 
@@ -386,6 +389,7 @@ impl<'a> Solver<'a> {
                 pool: &mut self.pool,
                 settings: &self.settings,
                 goal: Goal::Verdict,
+                budget: self.budget,
             };
             settled.extend(group.run(open, queries, control)?);
             open = rest;
@@ -502,7 +506,7 @@ impl<'a> Solver<'a> {
             .map(|((query, _), vector)| {
                 let mut direction = Direction::new(vector, queries.both(*query), None, FIRST_K);
                 direction.excluded = excluded.map(|rows| rows[*query]);
-                direction.floor = Some(FIRST_FLOOR);
+                direction.within = Some(FIRST_WITHIN);
                 direction
             })
             .collect();

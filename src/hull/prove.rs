@@ -33,8 +33,9 @@ pub(super) struct Direction<'q> {
     /// How many rows are wanted.
     pub k: usize,
     pub excluded: Option<usize>,
-    /// Beside the best row, only those are needed that reach this share of `<w, q'>`.
-    pub floor: Option<f64>,
+    /// Beside the best row, only those are needed whose separation from the query is at most this share of the promise, or, for a
+    /// first direction, of `<w, q'>`.
+    pub within: Option<f64>,
     /// Scan in f64 without trying f32 first.
     pub fine: bool,
 }
@@ -88,7 +89,7 @@ impl<'q> Direction<'q> {
             promise: square.map(|square| square / largest / length),
             k,
             excluded: None,
-            floor: None,
+            within: None,
             fine: false,
         }
     }
@@ -105,7 +106,7 @@ impl<'q> Direction<'q> {
             promise: Some(0.0),
             k,
             excluded: None,
-            floor: None,
+            within: None,
             fine: true,
         }
     }
@@ -233,17 +234,18 @@ impl<'a> Judge<'a> {
     /// is all of them.
     fn floor(&self, direction: &Direction<'_>, w: &[f32]) -> Floor {
         let whole = direction.excluded.is_some() || !self.scan.frame().far.rows.is_empty();
-        let Some(share) = direction.floor.filter(|_| !whole) else {
+        let Some(share) = direction.within.filter(|_| !whole) else {
             return Floor::NONE;
         };
         let w: Vec<f64> = w.iter().map(|&v| f64::from(v)).collect();
         let value = dot(&w, direction.query);
-        if value <= 0.0 {
+        let promise = direction.promise.unwrap_or(value);
+        if promise <= 0.0 {
             return Floor::NONE;
         }
         // `judge_f32` needs the rows within two errors of the best. Scores less the slack are rounded, by less than one error.
         Floor {
-            score: (share * value) as f32,
+            score: (value - share * promise) as f32,
             slack: (4.0 * self.error(&w)) as f32,
         }
     }
