@@ -48,6 +48,17 @@ impl Pack {
         self.arrays.into_iter()
     }
 
+    /// Removes and returns the arrays whose names begin with `start`.
+    pub fn part(&mut self, start: &str) -> Pack {
+        let arrays = self
+            .arrays
+            .extract_if(.., |name, _| name.starts_with(start));
+        Pack {
+            arrays: arrays.collect(),
+            origin: self.origin.clone(),
+        }
+    }
+
     /// Add an array; one of the same name is replaced.
     pub fn put(&mut self, name: &str, array: Numbers) {
         self.arrays.insert(name.into(), array);
@@ -185,6 +196,11 @@ mod tests {
         assert!(pack.look_words("a").is_err() && pack.look_words("c").is_err());
         assert!(pack.holds("b", &[3, 1]) && !pack.holds("b", &[3]) && !pack.holds("a", &[]));
         refused(&|p| p.reals("b", None).unwrap_err(), "f64");
+        let (mut left, part) = (pack.clone(), pack.clone().part("b"));
+        assert_eq!(
+            (left.part("b"), left.has("a"), left.has("b")),
+            (part, true, false)
+        );
         refused(&|p| p.words("c", None).unwrap_err(), "no such array");
         refused(&|p| p.indices("b", None, 3).unwrap_err(), "3 is not below");
         refused(&|p| p.ascending("b", 9).unwrap_err(), "ascend");

@@ -16,7 +16,7 @@ use crate::notion::dimension::{self, Dimension};
 use crate::notion::metric::{Metric, Near};
 use crate::notion::neighbours::Neighbours;
 use crate::notion::{Fits, sample};
-use crate::rows::{Numbers, Pack, Rows};
+use crate::rows::{Numbers, Pack, Rows, Subset};
 use crate::scan::{Frame, Scan};
 use std::sync::Arc;
 
@@ -91,6 +91,16 @@ impl Prepared {
             sample.pack(&mut pack);
         }
         pack
+    }
+
+    /// The frame of the distinct rows.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    /// The distinct rows, if some of `rows` are equal.
+    pub fn distinct<'r>(&self, rows: &'r dyn Rows) -> Option<Subset<'r>> {
+        self.survey.repeats.as_ref().map(|all| all.subset(rows))
     }
 
     /// Restores the data of `rows`. The notions' arrays remain in the pack.

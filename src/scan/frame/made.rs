@@ -1,21 +1,38 @@
-//! A cache in the frame for what scans compute about its rows, for the next scan of the same rows.
+//! A cache in the frame for what scans compute about its rows, for the next scan of the same rows, and the copy of the rows that
+//! a file held, for the first scan.
 
+use crate::scan::int8::StoredCopy;
 use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// One value, of the type that the first scan stores, shared by the frame's clones and dropped with the last of them.
+/// One value, of the type that the first scan stores, and a copy from a file; shared by the frame's clones and dropped with the
+/// last of them.
 #[derive(Clone, Default)]
-pub struct Made(Arc<OnceLock<Arc<dyn Any + Send + Sync>>>);
+pub struct Made {
+    cached: Arc<OnceLock<Arc<dyn Any + Send + Sync>>>,
+    copy: Arc<Mutex<Option<StoredCopy>>>,
+}
 
 impl Made {
     /// The cached value, or the value that `make` returns, which is then cached. If a value of another type is cached,
     /// `make` is called each time.
     pub fn of<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
-        let there = self.0.get_or_init(|| Arc::new(make()));
+        let there = self.cached.get_or_init(|| Arc::new(make()));
         Arc::clone(there)
             .downcast()
             .unwrap_or_else(|_| Arc::new(make()))
+    }
+
+    /// Leaves a copy of the rows for the first scan that asks for it.
+    pub fn leave_copy(&self, copy: StoredCopy) {
+        *self.copy.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy);
+    }
+
+    /// Takes the copy, once.
+    pub fn take_copy(&self) -> Option<StoredCopy> {
+        let mut copy = self.copy.lock().unwrap_or_else(PoisonError::into_inner);
+        copy.take()
     }
 }
 

@@ -472,6 +472,8 @@ impl Engine for GpuEngine {
         frame: Frame,
         _: &Control,
     ) -> Result<Box<dyn Scan + 'r>> {
+        // The copy of a file is in the layout of the CPU's scan.
+        drop(frame.made.take_copy());
         let mut shared = lock(&self.shared);
         let (tile, room) = (shared.first_tile(), shared.room());
         let (n, d) = (rows.len(), rows.dim());

@@ -610,7 +610,7 @@ mod tests {
             let expected = plain.scan(&batch, &control).unwrap();
             for (split, changes) in [(false, false), (true, false), (false, true)] {
                 let kernel = Kernel::all()[0];
-                let kept = Kept::new(ROWS, Layout::new(&frame, kernel), true);
+                let kept = Kept::new(ROWS, Layout::new(&frame, kernel), true, None);
                 let how = How {
                     kernel,
                     chain,

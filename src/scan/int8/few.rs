@@ -127,7 +127,7 @@ impl Greatest {
 }
 
 /// What a lock holds. Rows and numbers behind a poisoned lock are still valid.
-fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(|held| held.into_inner())
 }
 
@@ -441,7 +441,7 @@ mod tests {
         let expected = plain.scan(&batch, &control).unwrap();
         let mut slow = Vec::new();
         for kernel in Kernel::all() {
-            let kept = Kept::new(ROWS, Layout::new(&frame, kernel), true);
+            let kept = Kept::new(ROWS, Layout::new(&frame, kernel), true, None);
             for (stretch, backwards) in [(1, true), (4, false), (4, true), (STRETCH, true)] {
                 let how = How {
                     kernel,
@@ -539,7 +539,7 @@ mod tests {
             return;
         };
         for (frame, whole) in [(&frame, true), (&wrong, false)] {
-            let kept = Kept::new(ROWS, Layout::new(frame, Kernel::Plain), true);
+            let kept = Kept::new(ROWS, Layout::new(frame, Kernel::Plain), true, None);
             let batch = Batch {
                 directions: &directions(),
                 bias: &[0.0; 3],

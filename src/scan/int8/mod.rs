@@ -5,6 +5,7 @@
 //! kernel    exact integer products, one file an instruction set, each the equal of the plain one
 //! bound     which rows an integer product excludes from the k best, and why
 //! tile      the quantised reference, kept or made anew
+//! stored    the same as a file holds it
 //! lists     the k best so far, and their bars
 //! screen    fast f32 scores of pairs that integers cannot exclude, for most of which they suffice
 //! rescore   scores of single pairs, to the bits of the f32 scan
@@ -29,9 +30,11 @@ pub(in crate::scan) mod numbers;
 mod rescore;
 mod screen;
 mod stated;
+mod stored;
 mod tile;
 
 pub use kernel::{Kernel, VARIABLE};
+pub use stored::{Extent, Quantiser, StoredCopy};
 
 use super::cpu::{self, TileDecoder};
 use super::{Batch, Engine, Floor, Frame, Hits, Scan};
@@ -133,15 +136,20 @@ impl Shared {
         let (n, layout) = (rows.len(), tile::Layout::new(frame, options.kernel));
         let room = options.memory.saturating_sub(rows.resident_bytes());
         let used = options.precision != Precision::F32;
-        let reserved = used
-            .then(|| Reserved::of(taken, layout.bytes(n) + few::buffer_bytes(n), room))
-            .flatten();
+        // A copy that will not be used is dropped here.
+        let stored = frame.made.take_copy().filter(|_| used);
+        let bytes = layout.bytes(n) + few::buffer_bytes(n);
+        let bytes = bytes + stored.as_ref().map_or(0, StoredCopy::beside);
+        let reserved = used.then(|| Reserved::of(taken, bytes, room)).flatten();
+        let kept = tile::Kept::new(n, layout, reserved.is_some(), stored);
+        // What is stored need not be paid for by batches in f32.
+        let few = if kept.is_stored() { FEW_BEFORE } else { 0 };
         Shared {
-            kept: tile::Kept::new(n, layout, reserved.is_some()),
+            kept,
             chain: OnceLock::new(),
             left: Default::default(),
             split: Default::default(),
-            few: AtomicU32::new(0),
+            few: AtomicU32::new(few),
             backwards: AtomicBool::new(false),
             _reserved: reserved,
         }

@@ -145,13 +145,34 @@ pub fn quantise<T: Level>(x: &[f32], levels: i32, out: &mut [T]) -> Option<Quant
         add_squares(&values, &mut length);
     }
     // Squares of f32 and their differences are far inside the range of f64: no term is lost to underflow.
-    let up = 1.0 + gamma(x.len() + 8, U64);
+    let up = up(x.len());
     Some(Quantised {
         scale,
         integers: integers.iter().sum::<f64>().sqrt() * up,
         lost: lost.iter().sum::<f64>().sqrt() * up,
         length: length.iter().sum::<f64>().sqrt() * up,
     })
+}
+
+/// The factor by which a computed length of n numbers is rounded up.
+#[inline(always)]
+fn up(n: usize) -> f64 {
+    1.0 + gamma(n + 8, U64)
+}
+
+/// The length of the integers of a quantised vector, to the last bit as [`quantise`] states it: their squares are summed exactly.
+#[inline(always)]
+pub fn length(integers: &[i8]) -> f64 {
+    let mut sum = 0;
+    for part in integers.chunks(CHUNK) {
+        // At most 2^7 squares of at most 2^14.
+        let mut squares = 0;
+        for &q in part {
+            squares += i32::from(q) * i32::from(q);
+        }
+        sum += i64::from(squares);
+    }
+    (sum as f64).sqrt() * up(integers.len())
 }
 
 #[cfg(test)]
@@ -232,6 +253,7 @@ mod tests {
             let lost = length(&mut x.iter().zip(&q).map(|(x, q)| f64::from(*x) - f64::from(found.scale) * f64::from(*q)));
             prop_assert!(q.iter().all(|q| i32::from(q.abs()) <= levels));
             prop_assert!(found.lost >= lost && found.lost <= lost * (1.0 + 1e-12));
+            prop_assert_eq!(found.integers, super::length(&q));
             prop_assert!(found.integers >= length(&mut q.iter().map(|q| f64::from(*q))));
             prop_assert!(found.length >= length(&mut x.iter().map(|x| f64::from(*x))));
             // At most half a quantisation step for each entry, up to the rounding of the quotient.

@@ -1,8 +1,10 @@
-//! Quantised tiles of the reference: made at first use, and kept if memory allows.
+//! Quantised tiles of the reference: made at first use, of the copy in a file or from the rows, and kept if memory allows.
 
 use super::bound::{Panel, Row};
+use super::few::locked;
 use super::kernel::{Kernel, ROWS};
-use super::numbers;
+use super::numbers::{self, Quantised};
+use super::stored::StoredCopy;
 use crate::error::Result;
 use crate::scan::Frame;
 use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles, padded};
@@ -16,6 +18,7 @@ pub const PANEL: usize = 64;
 const _: () = assert!(TILE.is_multiple_of(PANEL) && PANEL.is_multiple_of(ROWS));
 
 /// A whole tile, quantised.
+#[derive(Debug, PartialEq)]
 pub struct Tile {
     /// TILE x stride.
     pub rows: Vec<i8>,
@@ -26,7 +29,19 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// Quantise the rows from `first` on. `None` if an entry is too large, or one that is not stored is not zero.
+    /// From the levels of a tile's rows and the bias of each; d is the number of columns of the set.
+    pub fn new(Levels { rows, each }: Levels, bias: &[f32], d: usize) -> Self {
+        let mut panels = vec![Panel::default(); TILE / PANEL];
+        let bounds = each.iter().zip(bias).enumerate();
+        let bounds = bounds.map(|(r, (row, &bias))| panels[r / PANEL].admit(row, bias, d));
+        Tile {
+            bounds: bounds.collect(),
+            rows,
+            panels,
+        }
+    }
+
+    /// Quantise the rows from `first` on. `None` as of [`Levels::read`].
     fn read(
         source: &TileDecoder<'_>,
         first: usize,
@@ -34,47 +49,63 @@ impl Tile {
         space: &mut Space<f32>,
     ) -> Result<Option<Tile>> {
         let bias = &Tiles::<f32>::bias(source)[first..first + TILE];
+        let levels = Levels::read(source, first, (layout, layout.stride), space)?;
+        Ok(levels.map(|levels| Tile::new(levels, bias, layout.d)))
+    }
+}
+
+/// The rows of a whole tile as integers, and the scale and the lengths of each.
+pub struct Levels {
+    /// One row after the other, each padded with zeros if its stride is longer.
+    pub rows: Vec<i8>,
+    pub each: Vec<Quantised>,
+}
+
+impl Levels {
+    /// Quantise the rows from `first` on, `stride` bytes each. `None` if an entry is too large, or one that is not stored is
+    /// not zero.
+    pub fn read(
+        source: &TileDecoder<'_>,
+        first: usize,
+        (layout, stride): (&Layout, usize),
+        space: &mut Space<f32>,
+    ) -> Result<Option<Self>> {
         let framed: &[f32] = source.read(first, TILE, space)?;
         Ok(pulp::Arch::new().dispatch(Quantise {
             framed,
-            bias,
             layout,
+            stride,
         }))
     }
 }
 
-/// The work of [`Tile::read`], compiled for the instruction set found at run time.
+/// The work of [`Levels::read`], compiled for the instruction set found at run time.
 struct Quantise<'a> {
     framed: &'a [f32],
-    bias: &'a [f32],
     layout: &'a Layout,
+    stride: usize,
 }
 
 impl pulp::NullaryFnOnce for Quantise<'_> {
-    type Output = Option<Tile>;
+    type Output = Option<Levels>;
 
     #[inline(always)]
-    fn call(self) -> Option<Tile> {
-        let &Layout {
-            d, stride, levels, ..
-        } = self.layout;
+    fn call(self) -> Option<Levels> {
+        let &Layout { d, levels, .. } = self.layout;
         let width = self.layout.width();
         let mut stored = Vec::new();
-        let mut tile = Tile {
-            rows: vec![0; TILE * stride],
-            bounds: Vec::with_capacity(TILE),
-            panels: vec![Panel::default(); TILE / PANEL],
+        let mut tile = Levels {
+            rows: vec![0; TILE * self.stride],
+            each: Vec::with_capacity(TILE),
         };
-        for (r, (q, x)) in tile
+        for (q, x) in tile
             .rows
-            .chunks_exact_mut(stride)
+            .chunks_exact_mut(self.stride)
             .zip(self.framed.chunks_exact(padded(d)))
-            .enumerate()
         {
             let x = self.layout.row(&x[..d], &mut stored)?;
-            let row = numbers::quantise(x, levels, &mut q[..width])?;
-            tile.bounds
-                .push(tile.panels[r / PANEL].admit(&row, self.bias[r], d));
+            tile.each
+                .push(numbers::quantise(x, levels, &mut q[..width])?);
         }
         Some(tile)
     }
@@ -93,15 +124,15 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for rows in a frame. The columns in which all rows have the centre's value are left out, if that makes rows
-    /// shorter.
+    /// The layout for rows in a frame. The columns in which all rows have the centre's value are left out, for every kernel, so
+    /// that a copy in a file suits all of them.
     pub fn new(frame: &Frame, kernel: Kernel) -> Self {
         let d = frame.dim();
         let (low, high, centre) = (&frame.lowest, &frame.highest, &frame.centre);
         let differs = |&j: &usize| low[j] != centre[j] || high[j] != centre[j];
         let columns: Vec<usize> = (0..d).filter(differs).collect();
-        let shorter = kernel.stride(columns.len()) < kernel.stride(d) && !columns.is_empty();
-        let columns = shorter.then_some(columns);
+        let fewer = columns.len() < d && !columns.is_empty();
+        let columns = fewer.then_some(columns);
         Layout {
             d,
             stride: kernel.stride(columns.as_ref().map_or(d, Vec::len)),
@@ -113,6 +144,11 @@ impl Layout {
     /// The number of columns that are stored.
     pub fn width(&self) -> usize {
         self.columns.as_ref().map_or(self.d, Vec::len)
+    }
+
+    /// The largest integer.
+    pub fn levels(&self) -> i32 {
+        self.levels
     }
 
     /// Whether this is a layout for the kernel.
@@ -158,15 +194,19 @@ pub struct Kept {
     /// One entry per whole tile, if tiles are kept.
     tiles: Option<Vec<OnceLock<Option<Tile>>>>,
     layout: Layout,
+    /// The copy that a file held, of which tiles are made if they are kept.
+    stored: Option<StoredCopy>,
     /// A buffer for products, which one batch of few directions leaves for the next.
     pub buffer: Mutex<Vec<i32>>,
 }
 
 impl Kept {
-    /// Without any tile yet; `keep` says whether tiles are kept after their first use.
-    pub fn new(n: usize, layout: Layout, keep: bool) -> Self {
+    /// Without any tile yet; `keep` says whether tiles are kept after their first use. They are made of `stored` where there is
+    /// one of this layout.
+    pub fn new(n: usize, layout: Layout, keep: bool, stored: Option<StoredCopy>) -> Self {
         Kept {
             tiles: keep.then(|| (0..n / TILE).map(|_| OnceLock::new()).collect()),
+            stored: stored.filter(|stored| keep && stored.fits(n, &layout)),
             layout,
             buffer: Mutex::default(),
         }
@@ -182,6 +222,11 @@ impl Kept {
         self.tiles.is_some()
     }
 
+    /// Whether tiles are made of a copy that a file held.
+    pub fn is_stored(&self) -> bool {
+        self.stored.is_some()
+    }
+
     /// Call `work` with a tile; `None` if the tile cannot be quantised.
     pub fn with<T>(
         &self,
@@ -190,19 +235,43 @@ impl Kept {
         space: &mut Space<f32>,
         work: impl FnOnce(&Tile) -> Result<T>,
     ) -> Result<Option<T>> {
-        let mut read = || Tile::read(source, tile * TILE, &self.layout, space);
         match &self.tiles {
-            None => read()?.as_ref().map(work).transpose(),
+            None => {
+                let made = Tile::read(source, tile * TILE, &self.layout, space)?;
+                made.as_ref().map(work).transpose()
+            }
             Some(tiles) => {
                 let kept = match tiles[tile].get() {
                     Some(kept) => kept,
-                    None => {
-                        let made = read()?;
-                        tiles[tile].get_or_init(|| made)
-                    }
+                    None => self.made(tile, &tiles[tile], source, space)?,
                 };
                 kept.as_ref().map(work).transpose()
             }
         }
+    }
+
+    /// Makes a tile that is kept: of the stored copy, which gives up its part, or from the rows.
+    fn made<'t>(
+        &self,
+        tile: usize,
+        place: &'t OnceLock<Option<Tile>>,
+        source: &TileDecoder<'_>,
+        space: &mut Space<f32>,
+    ) -> Result<&'t Option<Tile>> {
+        if let Some(stored) = &self.stored {
+            let bias = &Tiles::<f32>::bias(source)[tile * TILE..][..TILE];
+            // A second thread waits here, and finds the tile made.
+            let mut part = locked(stored.part(tile));
+            if let Some(levels) = part.take() {
+                let levels = stored.levels(tile, levels, self.layout.stride);
+                let made = levels.map(|levels| Tile::new(levels, bias, self.layout.d));
+                return Ok(place.get_or_init(|| made));
+            }
+            if let Some(made) = place.get() {
+                return Ok(made);
+            }
+        }
+        let made = Tile::read(source, tile * TILE, &self.layout, space)?;
+        Ok(place.get_or_init(|| made))
     }
 }
