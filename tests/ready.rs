@@ -6,13 +6,15 @@ use crate::common::{Kept, gaussian, rows};
 use crate::formats;
 use arrow_array::{Array, RecordBatch};
 use hullscope::control::Control;
-use hullscope::rows::{Memory, Rows};
-use hullscope::scan::{CpuEngine, Engine, Int8Engine, int8::Precision};
+use hullscope::report::hull_file;
+use hullscope::rows::{Element, Memory, Rows};
+use hullscope::scan::{Batch, CpuEngine, Engine, Int8Engine, int8::Precision};
 use hullscope::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The records of queries that are asked in groups of a given size.
 fn asked(
@@ -425,21 +427,212 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
         with(&from, &to, name, last);
         refused(folder, line, "its hash does not match");
     }
-    // Another version, with hashes that fit.
-    let mut text = Vec::new();
-    with(&from, &to, "manifest.json", |bytes| {
-        let old = String::from_utf8(bytes.clone()).unwrap();
-        *bytes = old.replace("\"version\": 2", "\"version\": 1").into_bytes();
+    for version in [1, 4] {
+        in_version(&from, &folder.join("next.hull"), version);
+        let said = format!("it is version {version} of");
+        refused(folder, "score next.hull queries.npy", &said);
+    }
+    in_version(&from, &folder.join("old.hull"), 2);
+    done(folder, "score old.hull queries.npy -o old.csv");
+    done(folder, "score ref.hull queries.npy -o new.csv");
+    assert!(fs::read(folder.join("old.csv")).unwrap() == fs::read(folder.join("new.csv")).unwrap());
+}
+
+/// The bytes of a member.
+fn member(path: &Path, name: &str) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    let mut member = archive.by_name(name).unwrap();
+    member.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// A copy of the file whose manifest is changed, with a hash that fits.
+fn manifested(from: &Path, to: &Path, change: impl Fn(String) -> String) {
+    let between = to.with_extension("part");
+    with(from, &between, "manifest.json", |bytes| {
+        *bytes = change(String::from_utf8(bytes.clone()).unwrap()).into_bytes();
     });
-    let mut archive = zip::ZipArchive::new(fs::File::open(&to).unwrap()).unwrap();
-    archive
-        .by_name("manifest.json")
-        .unwrap()
-        .read_to_end(&mut text)
-        .unwrap();
-    let (hash, next) = (blake3::hash(&text).to_hex(), folder.join("next.hull"));
-    with(&to, &next, "manifest.blake3", |bytes| {
+    let hash = blake3::hash(&member(&between, "manifest.json")).to_hex();
+    with(&between, to, "manifest.blake3", |bytes| {
         *bytes = hash.as_bytes().to_vec()
     });
-    refused(folder, "score next.hull queries.npy", "it is version 1 of");
+}
+
+/// A copy of the file that says it is of another version.
+fn in_version(from: &Path, to: &Path, version: u32) {
+    let said = format!("\"version\": {version}");
+    manifested(from, to, |text| text.replace("\"version\": 3", &said));
+}
+
+/// Rows for which scans use eight bits: one far, one twice, a constant column; and queries.
+fn many(folder: &Path) {
+    let d = 20;
+    let mut values = gaussian(4_500 * d, 5);
+    values.copy_within(0..d, 9 * d);
+    values[7 * d..8 * d].fill(1e9);
+    values.chunks_exact_mut(d).for_each(|row| row[3] = 2.0);
+    npy(&folder.join("train.npy"), d, &values);
+    let mut queries = gaussian(60 * d, 6);
+    let some = queries.chunks_exact_mut(d).take(40);
+    some.for_each(|row| row[3] = 2.0);
+    npy(&folder.join("queries.npy"), d, &queries);
+}
+
+/// Whether a file holds a copy in eight bits.
+fn has_copy(path: &Path) -> bool {
+    let archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut names = archive.file_names().map(|name| name.unwrap().into_owned());
+    names.any(|name| name == "int8.levels.npy")
+}
+
+#[test]
+fn a_copy_in_eight_bits_changes_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    many(folder);
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    let options = "--distance --neighbours 3";
+    let fit = |more: &str| {
+        done(
+            folder,
+            &format!("fit train.npy {options} -o ref.hull {more}"),
+        );
+        has_copy(&folder.join("ref.hull"))
+    };
+    assert!(!fit("--precision f32"));
+    done(
+        folder,
+        "score ref.hull queries.npy --precision f32 -o f32.csv",
+    );
+    let line = format!("analyze train.npy queries.npy {options} -o plain.csv");
+    done(folder, &line);
+    for more in ["", "--link"] {
+        assert!(fit(more));
+        for precision in ["int8", "auto", "f32", "int8 --memory 500KB"] {
+            let line = format!("score ref.hull queries.npy --precision {precision} -o out.csv");
+            done(folder, &line);
+            assert!(read("out.csv") == read("f32.csv"), "{more} {precision}");
+        }
+        let line = format!("analyze ref.hull queries.npy {options} -o from.csv --precision int8");
+        done(folder, &line);
+        assert!(read("from.csv") == read("plain.csv"));
+    }
+    assert!(!fit("--memory 500KB"), "rows and copy take more");
+    done(
+        folder,
+        "fit train.npy --no-hull --metric cosine -o ref.hull",
+    );
+    assert!(
+        !has_copy(&folder.join("ref.hull")),
+        "rows of unit length are scanned"
+    );
+}
+
+#[test]
+fn a_copy_in_eight_bits_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    many(folder);
+    done(folder, "fit train.npy -o ref.hull");
+    let (from, to) = (folder.join("ref.hull"), folder.join("bad.hull"));
+    let line = "score bad.hull queries.npy";
+    // From the middle of the integers on the numbers are those of no row.
+    let wrong = |bytes: &mut Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle..].fill(0x80);
+    };
+    for name in ["int8.levels", "int8.scale", "int8.lost", "int8.length"] {
+        let name = format!("{name}.npy");
+        with(&from, &to, &name, wrong);
+        refused(folder, line, "its hash does not match");
+        // The same with hashes that fit.
+        let hashes = [&from, &to].map(|path| blake3::hash(&member(path, &name)).to_hex());
+        let next = folder.join("next.hull");
+        manifested(&to, &next, |text| text.replace(&*hashes[0], &hashes[1]));
+        let output = run(folder, "score next.hull queries.npy");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let what = ["out of range", "not in the range", "a length is"];
+        let told = what.iter().any(|what| said.contains(what));
+        assert!(output.status.code() == Some(2) && told, "{name}: {said}");
+    }
+}
+
+/// A part of a copy without the others, which the manifest does not name.
+#[test]
+fn a_copy_in_eight_bits_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    many(folder);
+    done(folder, "fit train.npy -o ref.hull");
+    for name in ["int8.levels", "int8.scale", "int8.lost", "int8.length"] {
+        manifested(&folder.join("ref.hull"), &folder.join("bad.hull"), |text| {
+            let lines = text.lines().filter(|line| !line.contains(name));
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        let output = run(folder, "score bad.hull queries.npy");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let told =
+            said.contains(name) && (said.contains("missing") || said.contains("no such array"));
+        assert!(output.status.code() == Some(2) && told, "{said}");
+    }
+}
+
+/// Rows that count how many of them are read.
+struct Counted<'r>(&'r dyn Rows, AtomicUsize);
+
+impl Rows for Counted<'_> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn element(&self) -> Element {
+        self.0.element()
+    }
+    fn fits_f32(&self) -> bool {
+        self.0.fits_f32()
+    }
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> hullscope::Result<()> {
+        self.1.fetch_add(out.len() / self.dim(), Relaxed);
+        self.0.read_f64(first, out)
+    }
+    fn resident_bytes(&self) -> u64 {
+        self.0.resident_bytes()
+    }
+}
+
+/// The first scan of a file with a copy reads the few rows that it scores; without one it reads all, to quantise them.
+#[test]
+fn the_first_scan_of_a_file_quantises_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (n, d) = (5_000, 32);
+    npy(&folder.join("train.npy"), d, &gaussian(n * d, 8));
+    let directions: Vec<f32> = gaussian(d, 9).iter().map(|&v| v as f32).collect();
+    let control = Control::default();
+    let read = |file: &str, memory: u64| {
+        let opened = hull_file::open(&folder.join(file), memory, &control).unwrap();
+        let rows = Counted(&*opened.rows, AtomicUsize::new(0));
+        let engine = Int8Engine::new(Precision::Int8, memory).unwrap();
+        let frame = opened.known.frame().clone();
+        let scan = engine.scan_in(&rows, frame, &control).unwrap();
+        let batch = Batch {
+            directions: &directions,
+            bias: &[0.0],
+            k: 1,
+        };
+        let hits = scan.scan(&batch, &control).unwrap();
+        assert_eq!(hits.proved(), [("int8", 1)]);
+        (rows.1.load(Relaxed), hits)
+    };
+    done(folder, "fit train.npy -o with.hull");
+    done(folder, "fit train.npy -o without.hull --precision f32");
+    let (some, all) = (read("with.hull", 1 << 30), read("without.hull", 1 << 30));
+    assert_eq!(some.1, all.1);
+    assert!(some.0 < n / 2 && all.0 >= n, "{} and {}", some.0, all.0);
 }

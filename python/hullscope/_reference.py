@@ -373,24 +373,27 @@ class Reference:
         rows, axes = _arrays.shaped(Q, "Q")
         return self._fitted.transform(rows, "Q", axes=axes, threads=threads)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the reference, with its rows, to a ``.hull`` file.
+    def save(self, path: str | os.PathLike[str], *, link: bool = False) -> None:
+        """Save the reference to a ``.hull`` file.
 
         Parameters
         ----------
         path : path
             :meth:`load`, ``hullscope score`` and ``hullscope analyze`` read it. It holds the labels and the
-            transformation into the space, which is applied to queries. (A file that names its rows' file instead of holding
-            them is made by ``hullscope fit --link``.)
+            transformation into the space, which is applied to queries.
+        link : bool
+            Store the absolute path of the rows' file, and a hash of its content, instead of the rows. The file must stay there
+            unchanged: it is read again when the reference is loaded, which is refused if it has changed.
 
         Raises
         ------
         OSError
-            A path that cannot be written.
+            A path that cannot be written, or, with ``link``, a file of rows that is no longer there.
         ValueError
-            A reference that such a file cannot hold, as one with a network as its space.
+            A reference that such a file cannot hold, as one with a network as its space. With ``link``: rows from an array or a
+            pipe, a reference with a space or labels, and a file that has changed since it was read.
         """
-        self._fitted.save(os.fspath(path))
+        self._fitted.save(os.fspath(path), link=link)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Reference":

@@ -20,6 +20,7 @@ TYPED = {
     "--exclude-rows {rows}": "np.delete(X, {}, axis=0)",
     "--skip-nonfinite": "X[np.isfinite(X).all(axis=1)]",
     "--labels FILE": "labels=",
+    "--link": "link=True",
     "--seed {}": "seed={}",
     "--quantile": "quantile",
     "--tolerance": "the tolerance",

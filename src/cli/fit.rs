@@ -9,13 +9,13 @@ use crate::job::backend::Chosen;
 use crate::job::images::{classes_beside, open_plain};
 use crate::job::judging::JudgingArgs;
 use crate::job::row_args::RowArgs;
-use crate::report::hull_file::{self, Link, Make, SpaceAndLabels};
+use crate::report::hull_file::{self, Make, Source, SpaceAndLabels};
 use crate::report::{InputInfo, file};
-use crate::rows::{self, Rows, Watch};
+use crate::rows::{self, Rows};
 use crate::space::{Set, Settings, Way};
 use crate::study::analyze::{Sets, prepare};
 use crate::warnings::Warnings;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -81,7 +81,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::advising(control, args.run.shown(), &[JUDGING]);
     args.run.tell(note);
-    let watch = Watch::of([args.reference.clone()]);
+    let source = Source::of(&args.reference)?;
     let Read {
         rows: reference,
         columns,
@@ -104,12 +104,15 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let known = prepare(&plan, &*engine, &sets, control)?;
     let mut notes: Vec<String> = InputInfo::of(&*reference).sentences().collect();
     notes.extend(known.warnings.iter().cloned());
-    let link = args.link.then(|| link(&args.reference, &watch, control));
+    let link = args
+        .link
+        .then(|| Source::link(Some(&source), &space_and_labels, control));
     let make = Make {
         plan,
         settings: args.rows.settings(),
         columns,
         link: link.transpose()?,
+        copy: args.run.backend.allows_int8().then(|| args.rows.budget()),
     };
     hull_file::write(&args.output, make, &*reference, &known, &space_and_labels)?;
     drop(bar);
@@ -168,22 +171,5 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
         columns,
         space_and_labels: SpaceAndLabels { way, labels },
         warnings,
-    })
-}
-
-/// The absolute path of the rows, and the hash of their content. Errors: the files have changed since they were read.
-fn link(reference: &str, watch: &Watch, control: &Control) -> Result<Link> {
-    if reference.split(':').next() == Some(rows::PIPE) {
-        return Err(Error::Usage(
-            "rows from the standard input cannot be read again; leave out --link".into(),
-        ));
-    }
-    let path = std::path::absolute(reference);
-    let path = path.map_err(|error| Error::io("find", Path::new(reference), error))?;
-    let fingerprint = rows::fingerprint(reference, control)?;
-    watch.check(reference)?;
-    Ok(Link {
-        path: path.display().to_string(),
-        fingerprint,
     })
 }

@@ -124,6 +124,11 @@ impl BackendArgs {
         self.backend == BackendArg::Gpu || self.adapter.is_some()
     }
 
+    /// Whether scans may be in eight bits.
+    pub fn allows_int8(&self) -> bool {
+        self.precision != PrecisionArg::F32
+    }
+
     /// Refuses options that contradict each other.
     fn check(&self) -> Result<()> {
         let refused = |text: &str| Err(Error::Usage(text.into()));

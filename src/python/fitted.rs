@@ -8,7 +8,7 @@ use super::waiting::{How, waited};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::notion::registry::Wanted;
-use crate::report::hull_file::{self, Make};
+use crate::report::hull_file::{self, Make, Source, SpaceAndLabels};
 use crate::rows::{self, RowSettings, Rows};
 use crate::space::{Settings, Way};
 use crate::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
@@ -36,6 +36,8 @@ pub struct Fitted {
     plan: AnalysisPlan,
     known: Prepared,
     labels: Option<Coded>,
+    /// The files of the rows before any space, if they are not from an array or from a file with the reference itself.
+    source: Option<Source>,
     #[pyo3(get)]
     shape: (usize, usize),
 }
@@ -63,11 +65,11 @@ impl Fitted {
             Way::check(space).map_err(raised)?;
         }
         let given = Given::of(rows)?;
-        let source = given.source("X")?;
+        let named = given.source("X")?;
         let array = rows.clone().unbind();
         waited(py, &How { threads, progress }, |control| {
-            if space.is_none() && !matches!(source, ArrayOrFile::File(_)) {
-                let rows = source.open(Seen::Never, None, control)?;
+            if space.is_none() && !matches!(named, ArrayOrFile::File(_)) {
+                let rows = named.open(Seen::Never, None, control)?;
                 return Ok(Fitted {
                     shape: (rows.len(), rows.dim()),
                     known: known(&plan, labels.as_ref(), &*rows, &[], control)?,
@@ -75,8 +77,13 @@ impl Fitted {
                     way: None,
                     plan,
                     labels,
+                    source: None,
                 });
             }
+            let source = match named {
+                ArrayOrFile::File(file) => Some(Source::of(file)?),
+                _ => None,
+            };
             let mut warnings = Warnings::default();
             let (rows, way) = match &space {
                 Some(space) => {
@@ -85,11 +92,11 @@ impl Fitted {
                         memory: memory(),
                         ..Settings::default()
                     };
-                    let before = source.set(&axes, &mut warnings, control)?;
+                    let before = named.set(&axes, &mut warnings, control)?;
                     let (rows, way) = Way::fit(before, space, settings, &mut warnings, control)?;
                     (rows, Some(way))
                 }
-                None => (source.kept(control)?, None),
+                None => (named.kept(control)?, None),
             };
             Ok(Fitted {
                 shape: (rows.len(), rows.dim()),
@@ -98,6 +105,7 @@ impl Fitted {
                 way,
                 plan,
                 labels,
+                source,
             })
         })
     }
@@ -240,22 +248,27 @@ impl Fitted {
         PyArray1::from_vec(py, values).reshape(shape)
     }
 
-    /// Saves the fitted reference, with the rows, to a file that [`Fitted::load`] and the command line read.
-    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    /// Saves the fitted reference to a file that [`Fitted::load`] and the command line read: with the rows, or with the path of
+    /// their file if `link` is true.
+    #[pyo3(signature = (path, *, link))]
+    fn save(&self, py: Python<'_>, path: PathBuf, link: bool) -> PyResult<()> {
         let given = self.given(py)?;
         let held = self.held(&given)?;
         waited(py, &How::default(), |control| {
             held.with(control, |rows| {
+                let space_and_labels = SpaceAndLabels {
+                    way: self.way.clone(),
+                    labels: self.labels.as_ref().map(Coded::labels),
+                };
+                let source = self.source.as_ref();
+                let link = link.then(|| Source::link(source, &space_and_labels, control));
                 let make = Make {
                     plan: self.plan.clone(),
                     settings: RowSettings::default(),
                     // Query arrays have no column names, and those of files are matched before the space.
                     columns: rows::like(rows).filter(|_| self.way.is_none()),
-                    link: None,
-                };
-                let space_and_labels = hull_file::SpaceAndLabels {
-                    way: self.way.clone(),
-                    labels: self.labels.as_ref().map(Coded::labels),
+                    link: link.transpose()?,
+                    copy: Some(memory()),
                 };
                 hull_file::write(&path, make, rows, &self.known, &space_and_labels)
             })
@@ -281,6 +294,7 @@ impl Fitted {
             way: found.space_and_labels.way,
             plan: found.about.plan,
             known: found.known,
+            source: found.about.link.map(Source::Linked),
             labels: found.space_and_labels.labels.map(|labels| {
                 let rows = 0..labels.classes.len();
                 Coded::of(rows.map(|row| labels.name(row)))
@@ -301,6 +315,7 @@ impl Fitted {
             way: None,
             plan,
             labels: None,
+            source: None,
         })
     }
 

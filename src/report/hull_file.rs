@@ -1,8 +1,13 @@
 //! `.hull`: a fitted reference in one file. The format is described in `docs/hull-format.md`.
 //!
 //! A zip archive with uncompressed members: `manifest.json` (version, settings, the BLAKE3 hash of every other member),
-//! `manifest.blake3` (the hash of the manifest), `rows.npy` unless the rows are linked, and one `.npy` for each fitted array.
-//! The hash of a member is checked before its content is used.
+//! `manifest.blake3` (the hash of the manifest), `rows.npy` unless the rows are linked, one `.npy` for each fitted array, and
+//! those of the eight-bit copy of the rows. The hash of a member is checked before its content is used.
+
+mod copy;
+mod link;
+
+pub use link::{Link, Source};
 
 use super::embeddings::{little_endian, npy_header};
 use super::file::Output;
@@ -21,14 +26,20 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::write::SimpleFileOptions;
 
-/// Version of the format; raised when files of earlier versions can no longer be read.
-const VERSION: u32 = 2;
+/// Version of the format; raised when earlier versions of the program cannot read its files.
+const VERSION: u32 = 3;
+
+/// The oldest version that is read: it has no copy in eight bits.
+const OLDEST: u32 = 2;
 
 /// The name of the format in the manifest.
 const FORMAT: &str = "hullscope reference";
 
 /// The largest manifest, in bytes.
 const LONGEST: u64 = 16 << 20;
+
+/// What is wrong with a member that is not the one that was written.
+const CHANGED: &str = "it was changed: its hash does not match";
 
 /// Advice for a file that is incomplete or damaged.
 const AGAIN: &str = "copy it again, or make it again with hullscope fit";
@@ -60,15 +71,6 @@ pub struct ReferenceFacts {
     pub link: Option<Link>,
 }
 
-/// Rows that stay in their own files.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Link {
-    /// The absolute path.
-    pub path: String,
-    /// The [`rows::fingerprint`] of the rows.
-    pub fingerprint: String,
-}
-
 /// A fitted reference.
 pub struct Reference {
     pub about: ReferenceFacts,
@@ -93,6 +95,9 @@ pub struct Make {
     pub columns: Option<(String, Vec<String>)>,
     /// The path of the rows, if they are not to be in the file.
     pub link: Option<Link>,
+    /// The most bytes for rows and their eight-bit copy together, beyond which the copy is left out; `None` if scans do not use
+    /// eight bits.
+    pub copy: Option<u64>,
 }
 
 /// Rows that are written at a time.
@@ -142,6 +147,9 @@ pub fn write(
             pack.put(NUMBERS, Numbers::U64(numbers));
         }
         archive.rows(rows, about.set.kept_as())?;
+    }
+    if let Some(memory) = make.copy {
+        archive.copy(&about.plan, memory, (rows, known), &mut pack)?;
     }
     for (name, array) in pack.arrays() {
         archive.array(name, array)?;
@@ -302,29 +310,11 @@ pub fn check(path: &Path) -> Result<()> {
 /// reference was fitted on.
 pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
     let mut archive = ArchiveReader::open(path)?;
-    let manifest = archive.manifest()?;
-    let about = manifest.about;
+    let Manifest { about, members, .. } = archive.manifest()?;
     let mut pack = Pack::new(path.display().to_string());
-    let mut stored = None;
-    for (name, hash) in &manifest.members {
-        control.check()?;
-        let member = archive.member(name, Some(hash))?;
-        let fault = |name: &str, what: &str| archive.fault(name, what, AGAIN);
-        let array = Array::of(&member).ok_or_else(|| fault(name, "it is no array"))?;
-        match name.strip_suffix(".npy") {
-            Some("rows") => stored = Some(member.values),
-            Some(name) => {
-                let numbers = array.numbers();
-                pack.put(
-                    name,
-                    numbers.ok_or_else(|| fault(name, "its type is not known"))?,
-                );
-            }
-            None => return Err(fault(name, "no such member is known")),
-        }
-    }
+    let stored = archive.arrays(&members, &mut pack, control)?;
     let rows: Box<dyn Rows> = match (&about.link, stored) {
-        (Some(link), _) => linked(path, &about, link, memory, control)?,
+        (Some(link), _) => link.open(path, &about, memory, control)?,
         (None, Some(bytes)) => {
             let numbers = pack.has(NUMBERS).then(|| pack.words(NUMBERS, None));
             let kept = KeptRows::new(about.set.clone(), bytes, numbers.transpose()?);
@@ -334,40 +324,17 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
         (None, None) => return Err(archive.fault("rows.npy", "it is missing", AGAIN)),
     };
     let space_and_labels = space_and_labels(&about, &mut pack)?;
+    let mut beside = pack.part(copy::BESIDE);
     let known = Prepared::unpack(pack, &*rows)?;
+    let hash = members.get(copy::LEVELS).map(String::as_str);
+    let found = (&*rows, &known, &mut beside);
+    copy::read(&mut archive, hash, memory, found, control)?;
     Ok(Reference {
         about,
         rows,
         known,
         space_and_labels,
     })
-}
-
-/// The rows of a link, whose fingerprint must be unchanged.
-fn linked(
-    path: &Path,
-    about: &ReferenceFacts,
-    link: &Link,
-    memory: u64,
-    control: &Control,
-) -> Result<Box<dyn Rows>> {
-    let options = rows::OpenOptions {
-        memory,
-        ..about.settings.reference_options()
-    };
-    let changed = |what: &str| {
-        let what = format!("the rows are those of {}, {what}", link.path);
-        let advice = "put the first one back, or make the file again with hullscope fit";
-        Error::input(path.display().to_string(), Place::Whole, what, advice)
-    };
-    if rows::fingerprint(&link.path, control)? != link.fingerprint {
-        return Err(changed("which has changed"));
-    }
-    let found = rows::open(&link.path, &options, control)?;
-    if (found.len(), found.dim()) != (about.set.rows, about.set.dim) {
-        return Err(changed("whose content has changed"));
-    }
-    Ok(found)
 }
 
 /// A `.npy` array as this program writes it: its type, and the bytes of its values.
@@ -381,14 +348,19 @@ const PREFIX: u64 = 10;
 
 impl<'b> Array<'b> {
     fn of(member: &'b Member) -> Option<Self> {
-        let rest = member.head.strip_prefix(b"\x93NUMPY\x01\x00")?;
+        Some(Array {
+            kind: Self::kind(&member.head)?,
+            values: &member.values,
+        })
+    }
+
+    /// The type that the head of an array names.
+    fn kind(head: &'b [u8]) -> Option<&'b [u8]> {
+        let rest = head.strip_prefix(b"\x93NUMPY\x01\x00")?;
         let (length, head) = rest.split_first_chunk::<2>()?;
         let kind = head.strip_prefix(b"{'descr': '")?.get(..3)?;
         let whole = head.len() == usize::from(u16::from_le_bytes(*length));
-        whole.then_some(Array {
-            kind,
-            values: &member.values,
-        })
+        whole.then_some(kind)
     }
 
     fn numbers(&self) -> Option<Numbers> {
@@ -419,28 +391,35 @@ struct Member {
 }
 
 impl Member {
+    /// Reads the head of an array.
+    fn head(member: &mut dyn Read, hash: &mut blake3::Hasher) -> std::io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        Read::take(&mut *member, PREFIX).read_to_end(&mut head)?;
+        let length = head
+            .last_chunk()
+            .map_or(0, |last| u16::from_le_bytes(*last));
+        let length = u64::from(length);
+        Read::take(&mut *member, length).read_to_end(&mut head)?;
+        hash.update(&head);
+        Ok(head)
+    }
+
     /// Reads a member of `size` bytes, and the hash of all of them.
     fn read(
-        member: &mut impl Read,
+        member: &mut dyn Read,
         size: u64,
         is_array: bool,
     ) -> std::io::Result<(Self, blake3::Hash)> {
         let mut found = Member::default();
         let mut hash = blake3::Hasher::new();
         if is_array {
-            let head = &mut found.head;
-            member.by_ref().take(PREFIX).read_to_end(head)?;
-            let length = head
-                .last_chunk()
-                .map_or(0, |last| u16::from_le_bytes(*last));
-            member.by_ref().take(u64::from(length)).read_to_end(head)?;
-            hash.update(head);
+            found.head = Self::head(member, &mut hash)?;
         }
         let values = &mut found.values;
         values.reserve_exact(size.saturating_sub(found.head.len() as u64) as usize);
         loop {
             let before = values.len();
-            if member.by_ref().take(STEP).read_to_end(values)? == 0 {
+            if Read::take(&mut *member, STEP).read_to_end(values)? == 0 {
                 return Ok((found, hash.finalize()));
             }
             hash.update(&values[before..]);
@@ -477,23 +456,58 @@ impl ArchiveReader {
     /// A member. Its hash is checked if known, which it is for every member but the manifest's.
     fn member(&mut self, name: &str, hash: Option<&str>) -> Result<Member> {
         let most = if hash.is_some() { self.size } else { LONGEST };
-        let read = match self.zip.by_name(name) {
-            Ok(member) if member.compression() != zip::CompressionMethod::Stored => {
-                Err("it is compressed, and members of a .hull file are not".into())
-            }
-            Ok(member) if member.size() > most => Err("it is longer than the file".into()),
-            Ok(mut member) => {
-                let size = member.size();
-                Member::read(&mut member, size, name.ends_with(".npy"))
-                    .map_err(|error| error.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        };
+        let is_array = name.ends_with(".npy");
+        let read = self.reading(name, most, |member, size| {
+            Member::read(member, size, is_array)
+        });
         let (member, found) = read.map_err(|what| self.fault(name, what, AGAIN))?;
         match hash.is_some_and(|hash| found.to_hex().as_str() != hash) {
-            true => Err(self.fault(name, "it was changed: its hash does not match", AGAIN)),
+            true => Err(self.fault(name, CHANGED, AGAIN)),
             false => Ok(member),
         }
+    }
+
+    /// What `read` makes of a member of at most `most` bytes, and of its size; or what is wrong with it.
+    fn reading<T>(
+        &mut self,
+        name: &str,
+        most: u64,
+        read: impl FnOnce(&mut dyn Read, u64) -> std::io::Result<T>,
+    ) -> std::result::Result<T, String> {
+        let mut member = self.zip.by_name(name).map_err(|error| error.to_string())?;
+        if member.compression() != zip::CompressionMethod::Stored {
+            return Err("it is compressed, and members of a .hull file are not".into());
+        }
+        if member.size() > most {
+            return Err("it is longer than the file".into());
+        }
+        let size = member.size();
+        read(&mut member, size).map_err(|error| error.to_string())
+    }
+
+    /// Puts all arrays into a pack but the rows, whose bytes are returned, and the copy, which is read when the rows are known.
+    fn arrays(
+        &mut self,
+        members: &BTreeMap<String, String>,
+        pack: &mut Pack,
+        control: &Control,
+    ) -> Result<Option<Vec<u8>>> {
+        let mut rows = None;
+        for (name, hash) in members.iter().filter(|member| member.0 != copy::LEVELS) {
+            control.check()?;
+            let member = self.member(name, Some(hash))?;
+            let fault = |what: &str| self.fault(name, what, AGAIN);
+            let array = Array::of(&member).ok_or_else(|| fault("it is no array"))?;
+            match name.strip_suffix(".npy") {
+                Some("rows") => rows = Some(member.values),
+                Some(name) => {
+                    let numbers = array.numbers();
+                    pack.put(name, numbers.ok_or_else(|| fault("its type is not known"))?);
+                }
+                None => return Err(fault("no such member is known")),
+            }
+        }
+        Ok(rows)
     }
 
     fn manifest(&mut self) -> Result<Manifest> {
@@ -501,17 +515,17 @@ impl ArchiveReader {
         let bytes = self.member(name, None)?.values;
         let hash = self.member("manifest.blake3", None)?.values;
         if blake3::hash(&bytes).to_hex().as_bytes() != hash {
-            return Err(self.fault(name, "it was changed: its hash does not match", AGAIN));
+            return Err(self.fault(name, CHANGED, AGAIN));
         }
         // The version is read before the other fields, which another version may not have.
         let broken = |this: &Self, error: serde_json::Error| {
             this.fault(name, format!("it cannot be read: {error}"), AGAIN)
         };
         let head: Head = serde_json::from_slice(&bytes).map_err(|error| broken(self, error))?;
-        if head.format != FORMAT || head.version != VERSION {
+        if head.format != FORMAT || !(OLDEST..=VERSION).contains(&head.version) {
             let what = format!(
-                "it is version {} of {:?}, written by hullscope {}; this is hullscope {}, which reads version {VERSION} of \
-                 {FORMAT:?}",
+                "it is version {} of {:?}, written by hullscope {}; this is hullscope {}, which reads versions {OLDEST} \
+                 to {VERSION} of {FORMAT:?}",
                 head.version,
                 head.format,
                 head.tool,
