@@ -1,7 +1,10 @@
 """A fitted reference: spaces, labels, files, tables, certificates, against independent answers."""
 
+import json
+import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -165,6 +168,81 @@ def test_a_reference_is_kept_and_the_command_takes_it(sets, tmp_path):
     (tmp_path / "cut.hull").write_bytes((tmp_path / "ref.hull").read_bytes()[:-100])
     with pytest.raises(ValueError, match="not a .hull file"):
         hs.Reference.load(tmp_path / "cut.hull")
+
+
+def test_a_file_holds_the_rows_in_eight_bits_where_scans_use_them(tmp_path):
+    rng = np.random.default_rng(1)
+    X, Q = rng.normal(size=(4_700, 20)), 2 * rng.normal(size=(9, 20))
+    X[:, 3] = 2.0
+    ref = hs.Reference.fit(X)
+    ref.save(tmp_path / "ref.hull")
+    again = hs.Reference.load(tmp_path / "ref.hull")
+    for name in ("verdict", "margin"):
+        assert (getattr(again.score(Q), name) == getattr(ref.score(Q), name)).all()
+    with np.load(tmp_path / "ref.hull") as file:
+        levels, scale, lost, length = (file[f"int8.{name}"] for name in ("levels", "scale", "lost", "length"))
+        centre, scales = file["frame.centre"], file["frame.scale"]
+    assert levels.shape == (4_608, 19) and levels.dtype == np.int8 and np.abs(levels).max() == 127
+    rows = np.delete((X - centre) * scales, 3, axis=1)[: len(levels)]
+    rest = np.linalg.norm(rows - scale[:, None].astype(float) * levels, axis=1)
+    assert np.allclose(rest, lost, rtol=1e-3) and np.allclose(np.linalg.norm(rows, axis=1), length, rtol=1e-6)
+    hs.Reference.fit(X[:4_000]).save(tmp_path / "few.hull")
+    with zipfile.ZipFile(tmp_path / "few.hull") as few:
+        assert not any(name.startswith("int8.") for name in few.namelist())
+
+
+def test_a_reference_names_the_file_of_its_rows(sets, tmp_path, monkeypatch):
+    X, Q = sets
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    ref = hs.Reference.fit("x.npy")
+    # The path is that of the time of the fit.
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    ref.save("linked.hull", link=True)
+    ref.save("whole.hull")
+    with zipfile.ZipFile("linked.hull") as linked, zipfile.ZipFile("whole.hull") as whole:
+        assert "rows.npy" not in linked.namelist() and "rows.npy" in whole.namelist()
+        assert str(tmp_path / "x.npy") in linked.read("manifest.json").decode()
+    again = hs.Reference.load("linked.hull")
+    assert (again.score(Q).margin == ref.score(Q).margin).all()
+    # What was loaded from a link can be saved as a link.
+    again.save("second.hull", link=True)
+    assert (hs.Reference.load("second.hull").score(Q).verdict == ref.score(Q).verdict).all()
+    # It is the file of the command.
+    words = [sys.executable, "-m", "hullscope", "fit", "x.npy", "--link", "-q", "-o", "other/command.hull"]
+    subprocess.run(words, check=True, cwd=tmp_path)
+    with zipfile.ZipFile("linked.hull") as linked, zipfile.ZipFile("command.hull") as command:
+        link = lambda file: json.loads(file.read("manifest.json"))["about"]["link"]
+        assert link(linked) == link(command)
+    np.save(tmp_path / "x.npy", X[::-1])
+    for fitted in (ref, again):
+        with pytest.raises(ValueError, match="x.npy.*changed"):
+            fitted.save("late.hull", link=True)
+    with pytest.raises(ValueError, match="x.npy.*has changed"):
+        hs.Reference.load("linked.hull")
+    assert not os.path.exists("late.hull")
+
+
+def test_rows_without_a_file_cannot_be_linked(sets, tmp_path):
+    X, Q = sets
+    path = str(tmp_path / "x.npy")
+    np.save(path, X)
+    hs.Reference.fit(X).save(tmp_path / "whole.hull")
+    os.mkfifo(tmp_path / "pipe.npy")
+    writer = subprocess.Popen(["cp", path, str(tmp_path / "pipe.npy")])
+    piped = hs.Reference.fit(tmp_path / "pipe.npy")
+    assert writer.wait() == 0
+    for ref, said in [
+        (hs.Reference.fit(X), "in no file"),
+        (hs.Reference.load(tmp_path / "whole.hull"), "in no file"),
+        (piped, "from a pipe"),
+        (hs.Reference.fit(path, space="pca:2"), "in a space"),
+        (hs.Reference.fit(path, labels=[0] * len(X), notions="hull"), "with labels"),
+    ]:
+        with pytest.raises(ValueError, match=f"{said}.*; leave out link=True"):
+            ref.save(tmp_path / "no.hull", link=True)
+    assert not (tmp_path / "no.hull").exists()
 
 
 @pytest.mark.parametrize("space", ["pca:3", "random:4|whiten"])
