@@ -10,6 +10,7 @@ answers; and none depends on how the rows of a reference are split into shards.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Callable, Iterable
 
 import numpy as np
@@ -29,6 +30,38 @@ PLACE = "query_row"
 CLASSES = {"label": "labels", "predicted": "predictions"}
 
 
+#: A row in a message: "row 3", or "row 0 has 5 values and row 1 has 4".
+NAMED = re.compile(r"\brow (\d+)\b")
+#: The most rows, columns, numbers of a vector and letters of a value that a message about a batch shows.
+ROWS, COLUMNS, NUMBERS, LETTERS = 2, 8, 4, 60
+
+
+def _shown(batch: pyarrow.Table, column: str, text: str) -> str:
+    """The rows of a batch that a message names, by what finds them in the dataset: the values of columns of numbers, texts and
+    times, and the first numbers of the vector. Empty if it names none."""
+    single = [field.name for field in batch.schema if field.name != column and not pyarrow.types.is_nested(field.type)]
+    single = [name for name in single if not isinstance(batch[name].type, pyarrow.BaseExtensionType)][:COLUMNS]
+    rows = [row for row in dict.fromkeys(map(int, NAMED.findall(text))) if row < len(batch)][:ROWS]
+    told = []
+    for row in rows:
+        values = [f"{name}={_brief(repr(batch[name][row].as_py()))}" for name in single]
+        told.append(f"row {row} of the batch has {', '.join([*values, _start(batch[column][row].as_py(), column)])}")
+    return "".join(f"; {one}" for one in told)
+
+
+def _start(vector: Any, column: str) -> str:
+    """The first numbers of a vector, and how many there are."""
+    if not hasattr(vector, "__len__") or isinstance(vector, (str, bytes)):
+        return f"{column}={_brief(repr(vector))}"
+    flat = vector.ravel() if isinstance(vector, np.ndarray) else vector
+    start = [str(value) for value in flat[:NUMBERS]] + ["..."] * (len(flat) > NUMBERS)
+    return f"{column}=[{_brief(', '.join(start))}] ({len(flat)} values)"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LETTERS else text[:LETTERS] + "..."
+
+
 class _Scorer:
     """An actor that holds the reference and scores batches."""
 
@@ -45,7 +78,9 @@ class _Scorer:
         try:
             result = self._reference.score(**given, threads=self._threads)
         except (TypeError, ValueError) as fault:
-            text = f"column {self._columns['Q']!r}, whose rows are counted within a batch of {len(batch)}: {fault}"
+            column = self._columns["Q"]
+            text = f"column {column!r}, whose rows are counted within a batch of {len(batch)}: {fault}"
+            text += _shown(batch, column, str(fault))
             raise (TypeError if isinstance(fault, TypeError) else ValueError)(text) from None
         found = result.to_arrow().drop_columns([PLACE])
         for name in found.column_names:
@@ -78,7 +113,8 @@ def score(
     reference : path
         A ``.hull`` file that every machine can read; each actor loads it once.
     column : str
-        The column of vectors: tensors, or lists of one length. Lists of different lengths are refused by row.
+        The column of vectors: tensors, or lists of one length. Lists of different lengths are refused by row; the message
+        holds the other values of the row, by which it is found.
     label_column, prediction_column : str, optional
         Columns of the class of each query, and of the class that a model predicts, as ``labels`` and ``predictions`` of
         :meth:`hullscope.Reference.score`: with both there is a column ``error``.
@@ -99,8 +135,9 @@ def score(
     ------
     OSError, ValueError
         A file that does not exist, is not a reference or not all of one, or is of another version; raised before an actor
-        is started. Faults in rows, and a file whose arrays were changed, are raised by Ray when the dataset is used; they
-        name the column, and the row as counted within its batch.
+        is started. Faults in rows, and a file whose arrays were changed, are raised by Ray when the dataset is used. Of a row
+        they name its number within its batch, since Ray does not tell where in the dataset a batch begins; the values of up
+        to eight other columns of numbers, texts and times, such as an identifier or a path; and the first numbers of the vector.
     """
     path = os.path.abspath(os.fspath(reference))
     if not os.path.exists(path):

@@ -120,6 +120,35 @@ def test_faults_name_the_row_and_the_column(reference, tmp_path):
         actor(pyarrow.table({"embedding": Q.tolist(), "verdict": range(len(Q))}))
 
 
+def test_rows_with_faults_are_found_by_their_other_values(reference):
+    import hullscope.ray
+    from ray.data.extensions import ArrowTensorArray
+
+    actor = hs.ray._Scorer(str(reference), {"Q": "embedding"}, 1)
+    beside = {"id": [40, 41, 42], "file": ["a", "b", "c" * 99], "tags": [["x"]] * 3}
+
+    def said(**columns):
+        with pytest.raises(ValueError) as raised:
+            actor(pyarrow.table(columns))
+        return str(raised.value)
+
+    assert said(embedding=[[1.0] * 5, [0.5] * 5, [2.5, 3.0]], **beside).endswith(
+        "all rows need the same number; row 0 of the batch has id=40, file='a', embedding=[1.0, 1.0, 1.0, 1.0, ...] (5 values); "
+        f"row 2 of the batch has id=42, file='{'c' * 59}..., embedding=[2.5, 3.0] (2 values)"
+    )
+    for vector, shown in [
+        (None, "embedding=None"),
+        ([0.0, 1.0, float("nan"), 2.0, 3.0], "embedding=[0.0, 1.0, nan, 2.0, ...] (5 values)"),
+    ]:
+        fault = said(embedding=[[1.0] * 5, vector, [1.0] * 5], **beside)
+        assert fault.endswith(f"; row 1 of the batch has id=41, file='b', {shown}")
+    tensors = ArrowTensorArray.from_numpy(np.array([[0.0] * 5, [np.inf] + [0.0] * 4]))
+    shown = "; row 1 of the batch has id=8, embedding=[inf, 0.0, 0.0, 0.0, ...] (5 values)"
+    assert said(id=[7, 8], embedding=tensors).endswith(shown)
+    # A fault of no single row.
+    assert "of the batch has" not in said(id=[7, 8], embedding=[[1.0], [2.0]])
+
+
 def test_only_the_classes_that_were_given_are_not_repeated(tmp_path):
     import hullscope.ray
 
