@@ -378,6 +378,21 @@ fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
     refused(folder, "score ref.hull queries.npy", "has changed");
 }
 
+/// The hash of a folder covers the names of its files, which are those of the path that the file holds.
+#[test]
+fn a_folder_named_from_where_the_command_runs_is_linked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("parts")).unwrap();
+    for (name, seed) in [("parts/a.npy", 1), ("parts/b.npy", 2), ("queries.npy", 3)] {
+        npy(&folder.join(name), 4, &gaussian(60 * 4, seed));
+    }
+    done(folder, "fit parts --link -o ref.hull");
+    done(folder, "score ref.hull queries.npy -o out.csv");
+    npy(&folder.join("parts/b.npy"), 4, &gaussian(61 * 4, 2));
+    refused(folder, "score ref.hull queries.npy", "has changed");
+}
+
 /// A copy of the file with the bytes of one member changed and the archive's checksums corrected.
 fn with(from: &Path, to: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
     let mut old = zip::ZipArchive::new(fs::File::open(from).unwrap()).unwrap();
