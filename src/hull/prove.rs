@@ -243,10 +243,11 @@ impl<'a> Judge<'a> {
         if promise <= 0.0 {
             return Floor::NONE;
         }
+        let error = self.error(&w);
         // `judge_f32` needs the rows within two errors of the best. Scores less the slack are rounded, by less than one error.
         Floor {
-            score: (value - share * promise) as f32,
-            slack: (4.0 * self.error(&w)) as f32,
+            score: (value - share * promise - error) as f32,
+            slack: (4.0 * error) as f32,
         }
     }
 

@@ -520,18 +520,18 @@ impl Group<'_, '_> {
                 direction.k = soft.wanted;
             }
             direction.excluded = q.excluded;
-            direction.within = self.within();
+            direction.within = Some(self.within());
             direction.fine |= q.fine;
             direction
         })
         .collect()
     }
 
-    /// Which rows of a scan are needed: [`Direction::within`].
-    fn within(&self) -> Option<f64> {
+    /// Which rows of a scan are needed, beside the best: those that shorten |p|, for a distance those that shorten it by enough.
+    fn within(&self) -> f64 {
         match self.goal {
-            Goal::Verdict => None,
-            Goal::Distance(gap) | Goal::Both(gap) => Some(1.0 - DISTANCE_STEP * gap),
+            Goal::Verdict => 1.0,
+            Goal::Distance(gap) | Goal::Both(gap) => 1.0 - DISTANCE_STEP * gap,
         }
     }
 
