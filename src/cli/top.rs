@@ -6,7 +6,8 @@ use crate::job::images::ImageArgs;
 use crate::job::row_args::RowArgs;
 use crate::report::compare::number;
 use crate::report::sheet::sheet;
-use crate::report::{file, outcomes, text_table};
+use crate::report::text_table::Table;
+use crate::report::{file, outcomes};
 use crate::study::compare::{Pick, Picks};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -194,8 +195,13 @@ fn shown(table: &RecordBatch, args: &Args, rows: &[usize]) -> String {
         .collect();
     let head = columns.iter().map(|(name, _)| *name);
     let rows = rows.iter();
-    let rows = rows.map(|&row| columns.iter().map(move |(_, column)| cell(column, row)));
-    text_table::aligned(text_table::rows(head, rows)) + "\n"
+    let cells = |&row: &usize| {
+        columns
+            .iter()
+            .map(|(_, column)| cell(column, row))
+            .collect()
+    };
+    Table::new("", head, rows.map(cells)).text()
 }
 
 /// Draws the contact sheet from the images that the comparison read.

@@ -4,7 +4,7 @@
 //! ratio, dot or curve.
 
 use super::plot::{Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, Row, Series};
-use super::text_table;
+use super::text_table::Table;
 use crate::study::bench::{EngineReport, Machine, Report, Shape, SweepPoint};
 use serde_json::{Value, json};
 
@@ -54,18 +54,15 @@ pub fn table(context: &BenchContext, report: &Report) -> String {
         );
     }
     text += "median of repeats (least to most)\n\n";
-    let mut table = text_table::table();
-    let titles = report.engines.iter().map(|engine| engine.label.clone());
-    table.add_row(std::iter::once(String::new()).chain(titles));
+    let titles = report.engines.iter().map(|engine| engine.label.as_str());
     let columns: Vec<_> = report.engines.iter().map(cells).collect();
-    for (line, (name, _)) in columns.first().into_iter().flatten().enumerate() {
-        let cells = columns.iter().map(|cells| cells[line].1.as_str());
-        if cells.clone().any(|cell| cell != NOTHING) {
-            table.add_row(std::iter::once(*name).chain(cells));
-        }
-    }
-    text += &text_table::aligned(table);
-    text += "\n";
+    let names = columns.first().into_iter().flatten();
+    let lines = names.enumerate().map(|(line, (name, _))| {
+        let cells = columns.iter().map(|cells| cells[line].1.clone());
+        std::iter::once(name.to_string()).chain(cells).collect()
+    });
+    let known = lines.filter(|line: &Vec<String>| line[1..].iter().any(|cell| cell != NOTHING));
+    text += &Table::new("", std::iter::once("").chain(titles), known).text();
     for engine in &report.engines {
         text += &format!("\n{}: {}", engine.label, engine.engine);
         if let Some(what) = &engine.differs {

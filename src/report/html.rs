@@ -1,10 +1,11 @@
 //! A self-contained HTML page: text, tables, figures, and a short script that sorts tables. It loads nothing, and without
 //! scripts only the sorting is missing.
 //!
-//! [`Section`]s are plain data, so that every report looks the same: readable on a phone (wide tables scroll, figures shrink),
+//! Every report is made of these parts, so that all look the same: readable on a phone (wide tables scroll, figures shrink),
 //! printable (folded parts are unfolded), and accessible (headings, captions and alternative texts for screen readers).
 
-use super::plot::{self, canvas::SCALE};
+use super::plot::{self, Figure, canvas::SCALE};
+pub use super::text_table::Table;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -14,165 +15,8 @@ use serde_json::Value;
 const LEAST: f64 = 0.75;
 const MOST: f64 = 1.3;
 
-/// A heading, and what is below it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Section {
-    pub title: String,
-    pub parts: Vec<SectionPart>,
-}
-
-impl Section {
-    pub fn new(title: impl Into<String>, parts: Vec<SectionPart>) -> Self {
-        Section {
-            title: title.into(),
-            parts,
-        }
-    }
-}
-
-/// A part of a section.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SectionPart {
-    /// A paragraph.
-    Text(String),
-    /// Preformatted text: a command, or JSON.
-    Code(String),
-    List(Vec<String>),
-    /// Terms and their definitions.
-    Terms(Vec<(String, String)>),
-    /// The text of each link, and its address.
-    Links(Vec<(String, String)>),
-    Table(Table),
-    Figure(PageFigure),
-    /// Parts below a summary line, folded or open.
-    Details {
-        summary: String,
-        open: bool,
-        parts: Vec<SectionPart>,
-    },
-}
-
-impl SectionPart {
-    /// A paragraph.
-    pub fn text(text: impl Into<String>) -> Self {
-        SectionPart::Text(text.into())
-    }
-
-    /// Parts below a summary line, folded.
-    pub fn folded(summary: impl Into<String>, parts: Vec<SectionPart>) -> Self {
-        SectionPart::Details {
-            summary: summary.into(),
-            open: false,
-            parts,
-        }
-    }
-
-    /// Terms and their definitions.
-    pub fn terms(terms: &[(&str, &str)]) -> Self {
-        SectionPart::Terms(owned(terms))
-    }
-
-    /// The text of each link, and its address.
-    pub fn links(links: &[(&str, &str)]) -> Self {
-        SectionPart::Links(owned(links))
-    }
-
-    /// The papers that the reports rest on.
-    pub fn sources() -> Self {
-        SectionPart::links(&[
-            (
-                "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
-                "https://arxiv.org/abs/2110.09485",
-            ),
-            (
-                "Kabluchko and Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices, \
-                 2020",
-                "https://arxiv.org/abs/1704.04968",
-            ),
-        ])
-    }
-
-    /// Settings as JSON, folded.
-    pub fn settings(settings: &Value) -> Self {
-        SectionPart::folded(
-            "All settings",
-            vec![SectionPart::Code(format!("{settings:#}"))],
-        )
-    }
-
-    /// A figure. Errors: it cannot be drawn.
-    pub fn figure(
-        figure: &plot::Figure,
-        alt: String,
-        caption: impl Into<String>,
-    ) -> Result<Self, String> {
-        let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
-        let wide = wide?;
-        let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
-        Ok(SectionPart::Figure(PageFigure {
-            alt,
-            caption: caption.into(),
-            picture: Picture::Svg { wide, narrow },
-        }))
-    }
-}
-
-fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    let pairs = pairs.iter();
-    pairs
-        .map(|&(one, other)| (one.into(), other.into()))
-        .collect()
-}
-
-/// A table. The first column names the rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Table {
-    pub caption: String,
-    pub head: Vec<String>,
-    pub rows: Vec<Vec<String>>,
-    /// The number of leading columns with names, aligned left; the others hold numbers.
-    pub names: usize,
-}
-
-/// A picture with its alternative text.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PageFigure {
-    pub alt: String,
-    pub caption: String,
-    pub picture: Picture,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Picture {
-    /// The text of an SVG file, and of another one for narrow screens if that differs.
-    Svg {
-        wide: String,
-        narrow: Option<String>,
-    },
-    /// The bytes of a PNG file of twice the size at which it is shown. On a narrow screen it scrolls.
-    Png(Vec<u8>),
-}
-
-impl Table {
-    /// A table whose first `names` columns hold names.
-    pub fn new(
-        caption: impl Into<String>,
-        head: impl IntoIterator<Item = impl Into<String>>,
-        rows: Vec<Vec<String>>,
-        names: usize,
-    ) -> Self {
-        Table {
-            caption: caption.into(),
-            head: head.into_iter().map(Into::into).collect(),
-            rows,
-            names,
-        }
-    }
-}
-
 /// A page as HTML, with the program's version and the date at its foot.
-pub fn page(title: impl Into<String>, sections: Vec<Section>, date: &str) -> String {
-    let title: String = title.into();
+pub fn page(title: &str, sections: &Markup, date: &str) -> String {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -185,12 +29,7 @@ pub fn page(title: impl Into<String>, sections: Vec<Section>, date: &str) -> Str
             body {
                 main {
                     h1 { (title) }
-                    @for section in &sections {
-                        section {
-                            h2 { (section.title) }
-                            @for part in &section.parts { (shown(part)) }
-                        }
-                    }
+                    (sections)
                     footer { "hullscope " (env!("CARGO_PKG_VERSION")) ", " (date) }
                 }
                 script { (PreEscaped(include_str!("html.js"))) }
@@ -200,32 +39,61 @@ pub fn page(title: impl Into<String>, sections: Vec<Section>, date: &str) -> Str
     markup.into_string()
 }
 
-fn shown(part: &SectionPart) -> Markup {
+/// A heading, and what is below it.
+pub fn section(title: &str, below: &Markup) -> Markup {
+    html! { section { h2 { (title) } (below) } }
+}
+
+/// Preformatted text: a command, or JSON.
+pub fn code(text: &str) -> Markup {
+    html! { pre { code { (text) } } }
+}
+
+pub fn list(items: &[String]) -> Markup {
+    html! { ul { @for item in items { li { (item) } } } }
+}
+
+/// Terms and their definitions.
+pub fn terms<T: AsRef<str>>(terms: impl IntoIterator<Item = (T, T)>) -> Markup {
     html! {
-        @match part {
-            SectionPart::Text(text) => p { (text) },
-            SectionPart::Code(text) => pre { code { (text) } },
-            SectionPart::List(items) => ul { @for item in items { li { (item) } } },
-            SectionPart::Terms(terms) => dl {
-                @for (term, meaning) in terms {
-                    dt { (term) }
-                    dd { (meaning) }
-                }
-            },
-            SectionPart::Links(links) => ul {
-                @for (text, to) in links { li { (text) ": " a href=(to) { (to) } } }
-            },
-            SectionPart::Table(table) => (tabulated(table)),
-            SectionPart::Figure(figure) => (drawn(figure)),
-            SectionPart::Details { summary, open, parts } => details open[*open] {
-                summary { (summary) }
-                @for part in parts { (shown(part)) }
-            },
+        dl {
+            @for (term, meaning) in terms {
+                dt { (term.as_ref()) }
+                dd { (meaning.as_ref()) }
+            }
         }
     }
 }
 
-fn tabulated(table: &Table) -> Markup {
+/// What is below a summary line, folded or open.
+pub fn details(summary: &str, open: bool, below: &Markup) -> Markup {
+    html! { details open[open] { summary { (summary) } (below) } }
+}
+
+/// Settings as JSON, folded.
+pub fn settings(settings: &Value) -> Markup {
+    details("All settings", false, &code(&format!("{settings:#}")))
+}
+
+/// The papers that the reports rest on, as a section.
+pub fn sources() -> Markup {
+    const PAPERS: [(&str, &str); 2] = [
+        (
+            "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
+            "https://arxiv.org/abs/2110.09485",
+        ),
+        (
+            "Kabluchko and Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices, 2020",
+            "https://arxiv.org/abs/1704.04968",
+        ),
+    ];
+    let links =
+        html! { ul { @for (text, to) in PAPERS { li { (text) ": " a href=(to) { (to) } } } } };
+    section("Sources", &links)
+}
+
+/// A table, whose head is sorted by when clicked.
+pub fn table(table: &Table) -> Markup {
     let class = |column: usize| (column < table.names).then_some("name");
     html! {
         // With tabindex the box can be scrolled from the keyboard.
@@ -246,6 +114,7 @@ fn tabulated(table: &Table) -> Markup {
                                 @match (column, class(column)) {
                                     (0, class) => th scope="row" class=[class] { (breakable(cell)) },
                                     (_, Some(class)) => td class=(class) { (breakable(cell)) },
+                                    (_, None) if cell == "-" => td { "–" },
                                     (_, None) => td { (cell) },
                                 }
                             }
@@ -267,35 +136,34 @@ fn breakable(name: &str) -> Markup {
     }
 }
 
-fn drawn(figure: &PageFigure) -> Markup {
-    let caption = html! {
-        @if !figure.caption.is_empty() { figcaption { (figure.caption) } }
+/// A figure: as SVG, and as another one for narrow screens if that differs. Errors: it cannot be drawn.
+pub fn figure(figure: &Figure, alt: &str, caption: &str) -> Result<Markup, String> {
+    let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
+    let (wide, narrow) = (wide?, narrow?);
+    let both = match narrow == wide {
+        true => vec![(wide, None)],
+        false => vec![(wide, Some("wide")), (narrow, Some("narrow"))],
     };
-    match &figure.picture {
-        Picture::Svg { wide, narrow } => html! {
-            figure {
-                @for (svg, class) in [(Some(wide), narrow.as_ref().map(|_| "wide")), (narrow.as_ref(), Some("narrow"))] {
-                    @if let Some(svg) = svg {
-                        div class=[class] {
-                            div.scroll role="region" aria-label=(figure.alt) tabindex="0" {
-                                (PreEscaped(embedded(svg, &figure.alt)))
-                            }
-                        }
-                    }
+    Ok(html! {
+        figure {
+            @for (svg, class) in &both {
+                div class=[class] {
+                    div.scroll role="region" aria-label=(alt) tabindex="0" { (PreEscaped(embedded(svg, alt))) }
                 }
-                (caption)
             }
-        },
-        Picture::Png(bytes) => {
-            let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes));
-            let (width, height) = extent(bytes);
-            html! {
-                figure.sheet {
-                    div.scroll role="region" aria-label=(figure.alt) tabindex="0" {
-                        img src=(source) alt=(figure.alt) width=[width] height=[height];
-                    }
-                    (caption)
-                }
+            @if !caption.is_empty() { figcaption { (caption) } }
+        }
+    })
+}
+
+/// A contact sheet, a PNG file of twice the size at which it is shown. On a narrow screen it scrolls.
+pub fn sheet(png: &[u8], alt: &str) -> Markup {
+    let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
+    let (width, height) = extent(png);
+    html! {
+        figure.sheet {
+            div.scroll role="region" aria-label=(alt) tabindex="0" {
+                img src=(source) alt=(alt) width=[width] height=[height];
             }
         }
     }

@@ -6,7 +6,7 @@ use super::columns::{self, TableColumn, columns};
 use super::file::Output;
 use super::numerals::distinct;
 use super::plot::{Axis, Figure, Lines, Panel, Series};
-use super::text_table;
+use super::text_table::Table;
 use crate::error::{Error, Result};
 use crate::rows::law::{Law, Query};
 use crate::study::sweep::{Point, thresholds};
@@ -67,44 +67,31 @@ pub fn write_parquet(path: &Path, context: &SweepContext, points: &[Point]) -> R
 
 /// All points as a table, one per line.
 pub fn table(context: &SweepContext, points: &[Point]) -> String {
-    let mut table = text_table::table();
-    let mut head = vec!["law", "d", "N", "inside", "of", "rate", "95 %", "theory"];
-    let efron = points.iter().any(|point| point.vertices.is_some());
-    if efron {
-        head.extend(["vertices", "theory"]);
-    }
-    table.add_row(head);
-    for point in points {
-        let [low, high] = point.interval95;
-        let mut row = vec![
-            point.law.clone(),
-            point.d.to_string(),
-            point.n.to_string(),
-            point.inside.to_string(),
-            point.trials.to_string(),
-            share(point.rate),
-            format!("{} to {}", share(low), share(high)),
-            point.theory.map_or("-".into(), share),
-        ];
-        if efron {
-            let both = [point.vertices, point.vertices_theory];
-            row.extend(both.map(|count| count.map_or("-".into(), |count| format!("{count:.2}"))));
-        }
-        table.add_row(row);
-    }
+    let mut columns = columns! { point: Point;
+        "law" = point.law.clone(), "";
+        "d" = point.d.to_string(), "";
+        "N" = point.n.to_string(), "";
+        "inside" = point.inside.to_string(), "";
+        "of" = point.trials.to_string(), "";
+        "rate" = share(point.rate), "";
+        "95 %" = format!("{} to {}", share(point.interval95[0]), share(point.interval95[1])), "";
+        "theory" = point.theory.map_or("-".into(), share), "";
+    };
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
     let mut note = match undecided {
         0 => String::new(),
         count => format!("\n{count} undecided; they count as not inside\n"),
     };
-    if efron {
+    if points.iter().any(|point| point.vertices.is_some()) {
+        let number = |count: Option<f64>| count.map_or("-".into(), |count| format!("{count:.2}"));
+        columns.extend(columns! { point: Point;
+            "vertices" = number(point.vertices), "";
+            "theory" = number(point.vertices_theory), "";
+        });
         note += "\nvertices: expected, of the hull of N + 1 such points, by Efron's identity from the share not inside\n";
     }
-    format!(
-        "{}\n\n{}\n{note}",
-        context.about,
-        text_table::aligned(table)
-    )
+    let table = Table::of("", &columns, points);
+    format!("{}\n\n{}{note}", context.about, table.text())
 }
 
 /// A probability with five decimals, or four significant digits if it is small.

@@ -2,11 +2,11 @@
 
 use super::compare::words;
 use super::numerals::{hundredths, significant};
-use super::{Context, InputInfo, text_table};
+use super::text_table::{self, Table};
+use super::{Context, InputInfo};
 use crate::notion::neighbours::Method;
 use crate::study::rate::{Quantiles, Rate};
 use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
-use comfy_table::Table;
 
 /// Names of the timed stages in the summary and in the table, in the order of work.
 const STAGES: [(&str, &str); 11] = [
@@ -82,7 +82,7 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
 }
 
 /// Lines with a name each.
-struct NamedLines(Table);
+struct NamedLines(comfy_table::Table);
 
 impl NamedLines {
     fn add(&mut self, name: &str, text: String) {
@@ -125,7 +125,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         line.extend(open.then(|| rate.undecided.to_string()));
         line
     });
-    let table = text_table::rows(head.chain(open.then_some("undecided")), rows);
+    let table = Table::new("", head.chain(open.then_some("undecided")), rows);
     let left_out = match has_left_out {
         true => " (reference rows, each left out, %)",
         false => "",
@@ -136,7 +136,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
     };
     format!(
         "\nby notion: outside, %{left_out}{open}; `hullscope analyze --help` explains the notions\n\n{}",
-        text_table::text(table)
+        table.text()
     )
 }
 

@@ -3,9 +3,9 @@
 use super::fixtures::outcomes;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use hullscope::report::html::{SectionPart, page};
+use hullscope::report::html::page;
 use hullscope::report::outcomes::{
-    deciles_figure, figures, findings, heat_figure, help, roc_figure, section, table, write_all,
+    deciles_figure, figures, findings, found, heat_figure, help, roc_figure, table, write_all,
 };
 use hullscope::report::plot::{Panel, PictureFormat, render};
 use hullscope::study::outcomes::{Measured, Missing, NotionOutcomes};
@@ -75,33 +75,29 @@ fn the_best_score_is_compared_with_the_others() {
 #[test]
 fn first_the_finding_then_the_figures_then_the_numbers() {
     for loss in [false, true] {
-        let section = section(&outcomes(loss)).unwrap();
-        let kinds: Vec<&str> = section
-            .parts
-            .iter()
-            .map(|part| match part {
-                SectionPart::Text(_) | SectionPart::Terms(_) => "text",
-                SectionPart::Figure(_) => "figure",
-                SectionPart::Table(_) => "table",
-                _ => "details",
-            })
-            .collect();
-        let mut sorted = kinds.clone();
-        sorted.sort_by_key(|kind| {
-            ["text", "figure", "table", "details"]
-                .iter()
-                .position(|other| other == kind)
-        });
-        assert_eq!(kinds, sorted);
-        for part in &section.parts {
-            if let SectionPart::Table(table) = part {
-                assert!(
-                    table.rows.iter().all(|row| row.len() == table.head.len()),
-                    "{table:?}"
-                );
-            }
+        let section = found(&outcomes(loss)).unwrap();
+        let page = page("page", &section, "");
+        let (_, body) = page.split_once("<h1>").unwrap();
+        let first = |tag: &str| body.find(tag).unwrap();
+        let last = |tag: &str| body.rfind(tag).unwrap();
+        let order = [
+            first("<p>"),
+            first("<dl>"),
+            first("<figure>"),
+            last("</figure>"),
+            first("<table>"),
+            first("</table>"),
+            first("<details>"),
+        ];
+        assert!(order.is_sorted(), "{order:?}");
+        let (_, table) = body.split_once("<thead>").unwrap();
+        let (head, rows) = table.split_once("</thead>").unwrap();
+        let columns = head.matches("<th ").count();
+        let (rows, _) = rows.split_once("</table>").unwrap();
+        for row in rows.split("</tr>").filter(|row| row.contains("<td")) {
+            let cells = row.matches("<td").count() + row.matches("<th ").count();
+            assert_eq!(cells, columns, "{row}");
         }
-        let page = page("page", vec![section], "");
         assert!(page.contains("constant") && !page.contains("NaN"));
     }
 }

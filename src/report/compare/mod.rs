@@ -9,6 +9,7 @@ mod files;
 mod names;
 mod page;
 mod reading;
+mod spaces;
 mod table;
 pub(super) mod words;
 

@@ -1,12 +1,14 @@
 //! A comparison as one page: the findings, the figures, the tables, the contact sheets, and how it was made.
 
 use super::names::shortened;
+use super::spaces::columns;
 use super::{figures, reading, words};
 use crate::error::Result;
-use crate::report::columns::{TableColumn, as_field, columns};
-use crate::report::html::{self, PageFigure, Picture, Section, SectionPart, Table};
+use crate::report::html::{self, Table};
 use crate::report::{file, outcomes, plot};
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
+use crate::study::summary::NotionSummary;
+use maud::{Markup, html};
 use serde_json::Value;
 use std::path::Path;
 
@@ -54,177 +56,111 @@ pub fn page(
     };
     let sheets = sheets.iter().map(|(space, png)| (name(space), png.clone()));
     let (report, sheets) = (&short, &sheets.collect::<Vec<_>>());
-    let mut sections = vec![findings_section(report)];
-    sections.extend(drawn(report)?);
-    for found in &report.outcomes {
-        sections.push(outcomes::section(found)?);
-    }
-    sections.push(spaces(report, &typed));
-    sections.extend(notions(report));
-    sections.extend(pairs(report));
-    sections.extend(classes(report));
-    sections.extend(pictures(report, sheets));
-    sections.extend(warnings(report));
-    let sources = Section::new("Sources", vec![SectionPart::sources()]);
-    sections.extend([how_made(made), sources]);
+    let sections = html! {
+        (html::section("What it says", &findings(report)))
+        @for (name, figure) in &figures(report) { (drawn(name, figure)?) }
+        @for found in &report.outcomes {
+            (html::section(&outcomes::title(found), &outcomes::found(found)?))
+        }
+        (html::section("Spaces", &spaces(report, &typed)))
+        @if let Some(first) = report.spaces.first() {
+            (html::section("Definitions of inside", &notions(report, first)))
+            @if !report.pairs.is_empty() { (html::section("Query by query", &pairs(report, &first.space))) }
+        }
+        (classes(report))
+        @if !sheets.is_empty() { (html::section("Queries to look at", &pictures(report, sheets))) }
+        (warnings(report))
+        (html::section("How it was made", &how_made(made)))
+        (html::sources())
+    };
     let count = report.spaces.len();
     let plural = if count == 1 { "" } else { "s" };
     let title =
         format!("Interpolation or extrapolation? The same queries in {count} space{plural}");
-    Ok(html::page(title, sections, &made.date))
+    Ok(html::page(&title, &sections, &made.date))
 }
 
-fn how_made(made: &RunInfo) -> Section {
-    let mut facts = made.inputs.clone();
-    facts.push(("Date".into(), made.date.clone()));
-    let parts = vec![
-        SectionPart::Code(made.command.clone()),
-        SectionPart::Terms(facts),
-        SectionPart::settings(&made.settings),
-    ];
-    Section::new("How it was made", parts)
-}
-
-fn findings_section(report: &Report) -> Section {
-    let mut parts = vec![
-        SectionPart::Terms(reading::findings(report)),
-        SectionPart::Text(reading::question(report)),
-    ];
-    parts.extend(reading::pairs(report).map(SectionPart::Text));
-    Section::new("What it says", parts)
-}
-
-fn share(rate: Option<&Rate>) -> String {
-    dashed(words::share(rate))
-}
-
-/// Replaces `-` by an en dash, which a page shows for a missing number.
-fn dashed(text: String) -> String {
-    match text.as_str() {
-        "-" => "–".into(),
-        _ => text,
+fn how_made(made: &RunInfo) -> Markup {
+    let date = [("Date".to_string(), made.date.clone())];
+    html! {
+        (html::code(&made.command))
+        (html::terms(made.inputs.iter().cloned().chain(date)))
+        (html::settings(&made.settings))
     }
 }
 
-fn estimate(value: Option<f64>) -> String {
-    value.map_or("–".into(), |value| format!("{value:.1}"))
-}
-
-/// The columns of the table of spaces.
-fn columns() -> Vec<TableColumn<'static, SpaceReport>> {
-    columns! { space: SpaceReport;
-        "Space" = space.space.clone(), "The transformation of the rows before queries are judged.";
-        "N" = words::grouped(space.n_reference),
-            "Number of reference rows; a rate depends on it as well as on the rank.";
-        "d" = space.d.to_string(), "Coordinates of a row in the space.";
-        "Rank" = space.rank.map_or("?".into(), |rank| rank.to_string()),
-            "Dimension of the affine hull of the reference: the fewest coordinates that describe all its rows exactly.";
-        "TwoNN" = estimate(space.two_nn),
-            "Intrinsic dimension, the number of dimensions that the rows fill locally, from the ratio of the distances to \
-             the two nearest rows (Facco et al. 2017).";
-        "MLE" = estimate(space.mle),
-            "The same by maximum likelihood from the 20 nearest rows (Levina and Bickel 2004).";
-        "Outside, %" = share(words::asked(space, "hull")),
-            "Queries outside the convex hull of the reference: the extrapolation rate.";
-        "95 %" = dashed(words::interval(words::asked(space, "hull"))), "Wilson's interval of that rate.";
-        "Left out, %" = share(words::left_out(space, "hull")),
-            "Share of a sample of reference rows that are outside the hull of all other rows: the reference's own rate.";
-        "Gaussian, %" = space.null_rate.map_or("–".into(), words::percent),
-            "The rate that Gaussian data of the same number of rows and the same rank would have (Kabluchko and \
-             Zaporozhets).";
-        "d_eff" = words::effective(space),
-            "Effective hull dimension: the rank at which Gaussian data have the measured rate. 'cannot tell': all or no \
-             queries are outside, which only bounds it. Not given where undecided queries decide the rate.";
-        "Distance" = space.distance_ratio.as_ref().map_or("–".into(), |ratio| words::number(ratio.median)),
-            "Median over the queries of the certified lower bound of the distance to the hull (0 inside), in units of the \
-             reference's median nearest distance; not given where that is unknown or 0, as where most rows are repeated.";
-        "Scans" = format!("{:.2}", space.scans_per_query), "Passes over the reference that a query took on average.";
-        "Seconds" = format!("{:.1}", space.seconds), "Time that the space took.";
+fn findings(report: &Report) -> Markup {
+    html! {
+        (html::terms(reading::findings(report)))
+        p { (reading::question(report)) }
+        @if let Some(differ) = reading::pairs(report) { p { (differ) } }
     }
 }
 
-fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
+/// Two rates in percent, the second in brackets.
+fn two_rates(rate: Option<&Rate>, other: Option<&Rate>) -> String {
+    let other = words::share(other).replace('-', "–");
+    format!("{} ({other})", words::share(rate))
+}
+
+fn spaces(report: &Report, typed: &[(String, String)]) -> Markup {
     let columns = columns();
-    let row = |space: &SpaceReport| {
-        let cells = columns.iter().map(|column| as_field(column.value(space)));
-        cells.collect()
-    };
-    let mut parts = vec![SectionPart::Table(Table::new(
-        "Rates and distances by space.",
-        columns.iter().map(|column| &column.name),
-        report.spaces.iter().map(row).collect(),
-        1,
-    ))];
-    if !typed.is_empty() {
-        parts.push(SectionPart::text("Short names, and the spaces as typed:"));
-        parts.push(SectionPart::Terms(typed.to_vec()));
-    }
     let repeats = words::counted(&report.spaces, |space| space.repeated_rows);
-    if !repeats.is_empty() {
-        parts.push(SectionPart::Text(format!(
-            "TwoNN and MLE count equal reference rows once. Repeated rows: {}.",
-            repeats.join(", ")
-        )));
+    let meaning = columns.iter();
+    let meaning = meaning.map(|column| (column.name.as_str(), column.help.as_str()));
+    html! {
+        (html::table(&Table::of("Rates and distances by space.", &columns, &report.spaces).titled()))
+        @if !typed.is_empty() {
+            p { "Short names, and the spaces as typed:" }
+            (html::terms(typed.iter().cloned()))
+        }
+        @if !repeats.is_empty() {
+            p { "TwoNN and MLE count equal reference rows once. Repeated rows: " (repeats.join(", ")) "." }
+        }
+        (html::details("What the columns mean", false, &html::terms(meaning)))
     }
-    let terms = columns.into_iter().map(|column| (column.name, column.help));
-    let terms = vec![SectionPart::Terms(terms.collect())];
-    parts.push(SectionPart::folded("What the columns mean", terms));
-    Section::new("Spaces", parts)
 }
 
-/// The rates of every notion, space by space.
-fn notions(report: &Report) -> Option<Section> {
-    let first = report.spaces.first()?;
-    let mut parts = vec![SectionPart::text(
-        "Queries outside, %, and in brackets reference rows of a sample that are outside by the same definition when each is \
-         left out: where the two are near, the queries extrapolate no more than the reference does itself.",
-    )];
-    for spaces in report.spaces.chunks(ACROSS) {
-        let row = |id: &str| {
-            let cell = |space: &SpaceReport| {
-                let others = share(words::left_out(space, id));
-                format!("{} ({others})", share(words::asked(space, id)))
-            };
-            std::iter::once(words::named(first, id))
-                .chain(spaces.iter().map(cell))
-                .collect()
+/// The rates of every notion, space by space; `first` is the first space.
+fn notions(report: &Report, first: &SpaceReport) -> Markup {
+    let tables = report.spaces.chunks(ACROSS).map(|spaces| {
+        let row = |notion: &NotionSummary| {
+            let id = &notion.rate.notion;
+            let cell = |space| two_rates(words::asked(space, id), words::left_out(space, id));
+            let name = std::iter::once(words::named(first, id));
+            name.chain(spaces.iter().map(cell)).collect()
         };
-        let names = spaces.iter().map(|space| space.space.clone());
-        let notions = first.notions.iter();
-        parts.push(SectionPart::Table(Table::new(
+        let names = spaces.iter().map(|space| space.space.as_str());
+        Table::new(
             "Outside by each notion, % (reference rows left out, %).",
-            std::iter::once("Notion".into()).chain(names),
-            notions.map(|notion| row(&notion.rate.notion)).collect(),
-            1,
-        )));
-    }
-    let meaning = first.notions.iter().map(|notion| {
-        let what = format!(
-            "Outside: {}. Score: {}.",
-            notion.outside_means, notion.score_means
-        );
-        (notion.rate.notion.clone(), what)
+            std::iter::once("Notion").chain(names),
+            first.notions.iter().map(row),
+        )
     });
-    parts.push(SectionPart::Terms(meaning.collect()));
-    Some(Section::new("Definitions of inside", parts))
+    html! {
+        p {
+            "Queries outside, %, and in brackets reference rows of a sample that are outside by the same definition when each is \
+             left out: where the two are near, the queries extrapolate no more than the reference does itself."
+        }
+        @for table in tables { (html::table(&table)) }
+        dl {
+            @for notion in &first.notions {
+                dt { (notion.rate.notion) }
+                dd { "Outside: " (notion.outside_means) ". Score: " (notion.score_means) "." }
+            }
+        }
+    }
 }
 
-/// The figures, one section each, the main one first.
-fn drawn(report: &Report) -> Result<Vec<Section>, String> {
-    let figure = |(name, figure): (&str, plot::Figure)| {
-        let alt = format!("{}; the numbers are in the tables below", figure.title);
-        let title = String::new();
-        let part = SectionPart::figure(
-            &plot::Figure {
-                title,
-                ..figure.clone()
-            },
-            alt,
-            caption(name),
-        )?;
-        Ok(Section::new(figure.title, vec![part]))
+/// A figure as a section, whose heading is the figure's title.
+fn drawn(name: &str, figure: &plot::Figure) -> Result<Markup, String> {
+    let alt = format!("{}; the numbers are in the tables below", figure.title);
+    let untitled = plot::Figure {
+        title: String::new(),
+        ..figure.clone()
     };
-    figures(report).into_iter().map(figure).collect()
+    let figure_below = html::figure(&untitled, &alt, caption(name))?;
+    Ok(html::section(&figure.title, &figure_below))
 }
 
 fn caption(figure: &str) -> &'static str {
@@ -241,11 +177,8 @@ fn caption(figure: &str) -> &'static str {
     }
 }
 
-fn pairs(report: &Report) -> Option<Section> {
-    let first = &report.spaces.first()?.space;
-    if report.pairs.is_empty() {
-        return None;
-    }
+/// Every pair of spaces; `first` is the first space.
+fn pairs(report: &Report, first: &str) -> Markup {
     let row = |pair: &Pair| {
         vec![
             pair.a.clone(),
@@ -259,52 +192,47 @@ fn pairs(report: &Report) -> Option<Section> {
             words::probability(pair.p_holm),
         ]
     };
-    let head = "A; B; Inside both; Only A; Only B; Neither; Undecided; p; p, Holm".split("; ");
-    let table = |caption: &str, shown: &dyn Fn(&Pair) -> bool| {
-        let rows = report.pairs.iter().filter(|pair| shown(pair)).map(row);
-        SectionPart::Table(Table::new(caption, head.clone(), rows.collect(), 2))
+    let table = |caption: &str, pairs: &[&Pair]| {
+        let head = "A; B; Inside both; Only A; Only B; Neither; Undecided; p; p, Holm".split("; ");
+        let rows = pairs.iter().map(|pair| row(pair));
+        html::table(&Table::new(caption, head, rows).named_by(2))
     };
-    let mut parts = vec![SectionPart::Text(format!(
-        "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
-         B are equally likely. The last column is corrected by Holm for all {} pairs: among its p-values below 0.05 there is a \
-         false positive with a probability of at most 0.05.",
-        report.pairs.len()
-    ))];
-    if report.pairs.len() <= PAIRS {
-        parts.push(table("All pairs of spaces.", &|_| true));
-    } else {
-        let of_first = |pair: &Pair| &pair.a == first;
-        let others = report.pairs.iter().filter(|pair| !of_first(pair)).count();
-        parts.push(table(&format!("All spaces against {first}."), &of_first));
-        let others_table = table("Pairs without the first space.", &|pair| !of_first(pair));
-        parts.push(SectionPart::folded(
-            format!("The other {others} pairs"),
-            vec![others_table],
-        ));
+    let all: Vec<&Pair> = report.pairs.iter().collect();
+    let (of_first, others): (Vec<_>, Vec<_>) = all.iter().partition(|pair| pair.a == *first);
+    html! {
+        p {
+            "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
+             B are equally likely. The last column is corrected by Holm for all " (all.len()) " pairs: among its p-values below \
+             0.05 there is a false positive with a probability of at most 0.05."
+        }
+        @if all.len() <= PAIRS {
+            (table("All pairs of spaces.", &all))
+        } @else {
+            (table(&format!("All spaces against {first}."), &of_first))
+            (html::details(
+                &format!("The other {} pairs", others.len()),
+                false,
+                &table("Pairs without the first space.", &others)
+            ))
+        }
     }
-    Some(Section::new("Query by query", parts))
 }
 
-fn classes(report: &Report) -> Option<Section> {
+/// The section of classes; empty where queries have none.
+fn classes(report: &Report) -> Markup {
     let split = report.spaces.iter().filter(|s| !s.labels.is_empty());
     let split: Vec<&SpaceReport> = split.collect();
-    let labels = &split.first()?.labels;
-    let mut parts = vec![SectionPart::Text(two_hulls(&split))];
-    let overviews = split.chunks(ACROSS).map(|spaces| overview(labels, spaces));
-    parts.extend(overviews.map(SectionPart::Table));
-    if labels.len() > CLASSES {
-        parts.push(SectionPart::Text(format!(
-            "{} more classes are in by_label.parquet.",
-            labels.len() - CLASSES
-        )));
-    }
-    let by_class = |space: &&SpaceReport| vec![SectionPart::Table(by_class(space))];
-    parts.extend(
-        split
-            .iter()
-            .map(|s| SectionPart::folded(&s.space, by_class(s))),
-    );
-    Some(Section::new("By class", parts))
+    let Some(first) = split.first() else {
+        return Markup::default();
+    };
+    let more = first.labels.len().saturating_sub(CLASSES);
+    let below = html! {
+        p { (two_hulls(&split)) }
+        @for spaces in split.chunks(ACROSS) { (html::table(&overview(&first.labels, spaces))) }
+        @if more > 0 { p { (more) " more classes are in by_label.parquet." } }
+        @for space in &split { (html::details(&space.space, false, &html::table(&by_class(space)))) }
+    };
+    html::section("By class", &below)
 }
 
 /// Explains the two rates of a class.
@@ -328,26 +256,17 @@ fn two_hulls(spaces: &[&SpaceReport]) -> String {
 
 /// One row per class and one column per space.
 fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
-    let row = |place: usize| {
-        let cell = |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), two_rates);
-        std::iter::once(labels[place].label.clone())
-            .chain(spaces.iter().map(cell))
-            .collect()
+    let cell = |label: &LabelReport| two_rates(rate_of(label, "hull"), label.own_class.as_ref());
+    let row = |(place, label): (usize, &LabelReport)| {
+        let of_space = |space: &&SpaceReport| space.labels.get(place).map_or("-".into(), cell);
+        let name = std::iter::once(label.label.clone());
+        name.chain(spaces.iter().map(of_space)).collect()
     };
-    let names = spaces.iter().map(|space| space.space.clone());
+    let names = spaces.iter().map(|space| space.space.as_str());
     Table::new(
         "Outside the hull of all rows, % (outside the hull of the rows of their own class, %).",
-        std::iter::once("Class".into()).chain(names),
-        (0..labels.len().min(CLASSES)).map(row).collect(),
-        1,
-    )
-}
-
-fn two_rates(label: &LabelReport) -> String {
-    format!(
-        "{} ({})",
-        share(rate_of(label, "hull")),
-        share(label.own_class.as_ref())
+        std::iter::once("Class").chain(names),
+        labels.iter().take(CLASSES).enumerate().map(row),
     )
 }
 
@@ -357,38 +276,38 @@ fn rate_of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
 
 /// The classes of one space with all rates.
 fn by_class(space: &SpaceReport) -> Table {
-    let interval = |rate: Option<&Rate>| dashed(words::interval(rate));
     let notions = space.notions.iter().map(|n| n.rate.notion.as_str());
-    let notions: Vec<&str> = notions.collect();
     let row = |label: &LabelReport| {
-        let own = label.own_class.as_ref();
+        let (hull, own) = (rate_of(label, "hull"), label.own_class.as_ref());
         let mut cells = vec![
             label.label.clone(),
             label.n_reference.to_string(),
             label.n_queries.to_string(),
         ];
-        cells.extend(notions.iter().map(|notion| share(rate_of(label, notion))));
-        cells.extend([interval(rate_of(label, "hull")), share(own), interval(own)]);
+        cells.extend(
+            notions
+                .clone()
+                .map(|notion| words::share(rate_of(label, notion))),
+        );
+        cells.extend([
+            words::interval(hull),
+            words::share(own),
+            words::interval(own),
+        ]);
         cells
     };
-    let names = notions.iter();
+    let names = notions.clone();
     let names = names.map(|notion| format!("{}, %", words::named(space, notion)));
-    let mut head = ["Class", "Rows", "Queries"].map(String::from).to_vec();
-    head.extend(names);
-    head.extend(["hull, 95 %", "Own class, %", "95 %"].map(String::from));
-    let caption = format!("{}, by class: rates outside.", space.space);
-    let rows = space.labels.iter().take(CLASSES).map(row);
-    Table::new(caption, head, rows.collect(), 1)
+    let head = ["Class", "Rows", "Queries"].map(String::from).into_iter();
+    let ends = ["hull, 95 %", "Own class, %", "95 %"].map(String::from);
+    Table::new(
+        format!("{}, by class: rates outside.", space.space),
+        head.chain(names).chain(ends),
+        space.labels.iter().take(CLASSES).map(row),
+    )
 }
 
-fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
-    if sheets.is_empty() {
-        return None;
-    }
-    let intro = "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
-                 certificate (the query is their weighted mean in that space; the heaviest are shown); where few are inside, \
-                 those least far from the hull; and the queries farthest outside, if any are. Beside a query: the query as the \
-                 space transforms it, if that is an image, and its nearest reference image.";
+fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Markup {
     // The first sheet with a query inside is open, the others are folded.
     let certified = |(name, _): &(String, Vec<u8>)| {
         let space = report.spaces.iter().find(|space| &space.space == name);
@@ -398,27 +317,30 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
         picks.any(|pick| !pick.support.is_empty())
     };
     let open = sheets.iter().position(certified).unwrap_or(0);
-    let sheet = |(place, (space, png)): (usize, &(String, Vec<u8>))| SectionPart::Details {
-        summary: space.clone(),
-        open: place == open,
-        parts: vec![SectionPart::Figure(PageFigure {
-            alt: format!(
-                "Contact sheet of {space}: the most interpolated and the most extrapolated queries"
-            ),
-            caption: String::new(),
-            picture: Picture::Png(png.clone()),
-        })],
-    };
-    let mut parts = vec![SectionPart::text(intro)];
-    parts.extend(sheets.iter().enumerate().map(sheet));
-    Some(Section::new("Queries to look at", parts))
+    html! {
+        p {
+            "For each space: queries inside the hull that lie nearest to a reference image, with the images of their certificate \
+             (the query is their weighted mean in that space; the heaviest are shown); where few are inside, those least far from \
+             the hull; and the queries farthest outside, if any are. Beside a query: the query as the space transforms it, if that \
+             is an image, and its nearest reference image."
+        }
+        @for (place, (space, png)) in sheets.iter().enumerate() {
+            @let alt = format!("Contact sheet of {space}: the most interpolated and the most extrapolated queries");
+            (html::details(space, place == open, &html::sheet(png, &alt)))
+        }
+    }
 }
 
-fn warnings(report: &Report) -> Option<Section> {
-    let spaces = report.spaces.iter();
-    let of_each = spaces.flat_map(|space| space.warnings.iter().map(move |text| (space, text)));
-    let all: Vec<String> = of_each
-        .map(|(space, text)| format!("{}: {text}", space.space))
-        .collect();
-    (!all.is_empty()).then(|| Section::new("Warnings", vec![SectionPart::List(all)]))
+/// The section of warnings; empty without any.
+fn warnings(report: &Report) -> Markup {
+    let of_space = |space: &SpaceReport| {
+        let texts = space.warnings.iter();
+        let texts = texts.map(|text| format!("{}: {text}", space.space));
+        texts.collect::<Vec<_>>()
+    };
+    let all: Vec<String> = report.spaces.iter().flat_map(of_space).collect();
+    match all.is_empty() {
+        true => Markup::default(),
+        false => html::section("Warnings", &html::list(&all)),
+    }
 }

@@ -1,9 +1,10 @@
 //! A comparison as text for a terminal, at most 120 columns wide.
 
 use super::names::shortened;
+use super::spaces::columns;
 use super::words;
 use crate::report::numerals::filled;
-use crate::report::text_table;
+use crate::report::text_table::Table;
 use crate::study::compare::{LabelReport, Pair, Report, SetReport, SpaceReport};
 
 /// The width of the terminal in letters.
@@ -62,39 +63,26 @@ fn broken(name: &str) -> String {
     lines.join("\n  ")
 }
 
+/// Columns of the table of spaces for which a terminal has no room.
+const LEFT_OUT: [&str; 3] = ["N", "TwoNN", "MLE"];
+
 /// The table of rates, one line per space.
 fn rates(spaces: &[SpaceReport]) -> String {
-    let head = [
-        "space", "d", "rank", "outside", "95 %", "left out", "Gaussian", "d_eff", "distance",
-        "scans", "s",
-    ];
-    let row = |space: &SpaceReport| {
-        let hull = words::asked(space, "hull");
-        let distance = space.distance_ratio.as_ref();
-        [
-            broken(&space.space),
-            space.d.to_string(),
-            space.rank.map_or("?".into(), |rank| rank.to_string()),
-            words::share(hull),
-            words::interval(hull),
-            words::share(words::left_out(space, "hull")),
-            space.null_rate.map_or("-".into(), words::percent),
-            words::effective(space),
-            distance.map_or("-".into(), |ratio| words::number(ratio.median)),
-            format!("{:.2}", space.scans_per_query),
-            match space.seconds {
-                long if long >= 100.0 => format!("{long:.0}"),
-                short => format!("{short:.1}"),
-            },
-        ]
-    };
+    let mut columns = columns();
+    columns.retain(|column| !LEFT_OUT.contains(&column.name.as_str()));
+    let mut table = Table::of("", &columns, spaces);
+    // The line above the table says that rates are in percent.
+    let heads = table.head.iter_mut();
+    heads.for_each(|name| *name = name.replace(", %", ""));
+    let names = table.rows.iter_mut().filter_map(|row| row.first_mut());
+    names.for_each(|name| *name = broken(name));
     let key = "
 outside: of the hull. left out: % of reference rows outside the hull of all other rows.
 rank: affine rank of the reference. Gaussian: Gaussian data of the same N and rank.
 d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
 ";
-    text_table::text(text_table::rows(head, spaces.iter().map(row))) + key
+    table.text() + key
 }
 
 /// The intrinsic dimensions, and how many repeated rows they leave out.
@@ -149,11 +137,10 @@ fn blocks(
         let titles = block.iter().map(|space| broken(&space.space));
         let rows = names.iter().enumerate().map(|(place, name)| {
             let cells = block.iter().map(move |space| cell(space, place));
-            std::iter::once(name.clone()).chain(cells)
+            std::iter::once(name.clone()).chain(cells).collect()
         });
-        let table = text_table::rows(std::iter::once(what.to_string()).chain(titles), rows);
-        text += "\n";
-        text += &text_table::text(table);
+        let head = std::iter::once(what.to_string()).chain(titles);
+        text += &format!("\n{}", Table::new("", head, rows).text());
     }
     text
 }
@@ -168,13 +155,14 @@ fn sets(spaces: &[SpaceReport]) -> String {
                 .sets
                 .iter()
                 .map(move |set| words::share(set.rates.get(place)));
-            std::iter::once(words::named(space, &notion.rate.notion)).chain(rates)
+            let name = words::named(space, &notion.rate.notion);
+            std::iter::once(name).chain(rates).collect()
         });
-        let table = text_table::rows(std::iter::once("notion".to_string()).chain(names), rows);
+        let head = std::iter::once("notion".to_string()).chain(names);
         text += &format!(
             "\noutside by set of queries, %, in {}\n\n{}{}",
             space.space,
-            text_table::text(table),
+            Table::new("", head, rows).text(),
             not_sampled(space)
         );
     }
@@ -252,7 +240,7 @@ fn pairs(report: &Report) -> String {
     }
     let head = "space; inside both; only this; only first; neither; undecided; p; p, Holm";
     let row = |pair: &Pair| {
-        [
+        vec![
             broken(&pair.b),
             pair.both_inside.to_string(),
             pair.only_b_inside.to_string(),
@@ -263,7 +251,7 @@ fn pairs(report: &Report) -> String {
             words::probability(pair.p_holm),
         ]
     };
-    let table = text_table::rows(head.split("; "), shown.map(row));
+    let table = Table::new("", head.split("; "), shown.map(row));
     let rest = match report.pairs.len() - count {
         0 => String::new(),
         rest => format!("\npairs not shown: {rest}; the JSON summary and the report have all\n"),
@@ -271,7 +259,7 @@ fn pairs(report: &Report) -> String {
     format!(
         "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided; Holm: corrected for all {} pairs \
          of spaces\n{rest}",
-        text_table::text(table),
+        table.text(),
         report.pairs.len()
     )
 }

@@ -10,7 +10,7 @@ mod words;
 
 pub use columns::help;
 pub use figures::{deciles_figure, heat_figure, roc_figure};
-pub use page::{section, write_page};
+pub use page::{found, title, write_page};
 pub use queries::{FILE, FileRows, KeptQueries, load, read, scores};
 pub use table::table;
 pub use words::findings;

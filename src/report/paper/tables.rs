@@ -1,38 +1,34 @@
 //! The numbers of the experiments as tables, for a terminal and for the page.
 
-use super::{Experiment, Findings, curves, set_up};
-use crate::report::html::Table;
+use super::{Curves, Experiment, Findings, curves, set_up};
+use crate::report::columns::{TableColumn, columns};
 use crate::report::numerals::{filled, hundredths};
-use crate::report::text_table;
+use crate::report::text_table::Table;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::{Hypercube, View};
-
-/// The columns of a table of shares.
-const SHARES: [&str; 8] = ["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"];
 
 /// The tables of an experiment.
 pub(super) fn tables(findings: &Findings, figure: &str) -> Vec<Table> {
     match figure {
         "fig1" if findings.halves.is_empty() => Vec::new(),
-        "fig1" => vec![Table::new(
+        "fig1" => vec![Table::of(
             "The first N at which half of the new ones are inside",
-            ["Setting", "d", "first N, measured", "95 %", "exactly"],
-            half_rows(&findings.halves),
-            1,
+            &of_halves(),
+            &findings.halves,
         )],
         "fig5" => {
-            let head = "Space; dimensions; look inside; outside; outside, exactly".split("; ");
-            let table = |cube| Table::new(cube_caption(cube), head.clone(), cube_rows(cube), 1);
+            let table = |cube| Table::of(cube_caption(cube), &of_views(), &cube.views);
             findings.cubes.iter().map(table).collect()
         }
         _ => {
-            let sets = curves(&findings.points, figure);
-            let each = sets.into_iter().map(|(data, series)| {
+            let sets = curves(&findings.points, figure).into_iter();
+            let table = |(data, series): (String, Curves)| {
                 let caption = format!("{data}: test images inside the hull of the training images");
-                Table::new(caption, SHARES, share_rows(&series), 1)
-            });
-            each.collect()
+                let points = series.into_iter().flat_map(|(_, points)| points);
+                Table::of(caption, &of_points(), points).without_repeats()
+            };
+            sets.map(table).collect()
         }
     }
 }
@@ -42,15 +38,8 @@ pub fn table(experiments: &[Experiment]) -> String {
     let mut text = String::new();
     for experiment in experiments {
         text += &format!("{}\n\n", wrapped(&set_up(experiment)));
-        for Table {
-            caption,
-            head,
-            rows,
-            ..
-        } in tables(&experiment.findings, &experiment.name)
-        {
-            let rows = text_table::aligned(text_table::rows(head, rows));
-            text += &format!("{caption}\n{rows}\n\n");
+        for table in tables(&experiment.findings, &experiment.name) {
+            text += &format!("{}\n{}\n", table.caption, table.text());
         }
     }
     text
@@ -65,58 +54,46 @@ pub fn wrapped(text: &str) -> String {
     filled(text.split_whitespace(), fits).join("\n")
 }
 
-fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
-    let number = |n: Option<u64>| n.map_or("-".into(), |n| n.to_string());
-    let row = |half: &Half| {
-        let [low, high] = half.interval95;
-        vec![
-            half.data.clone(),
-            half.d.to_string(),
-            number(half.measured),
-            match (low, high) {
-                (None, None) => "-".into(),
-                _ => format!("{} to {}", number(low), number(high)),
-            },
-            half.exact.map_or("-".into(), |n| n.to_string()),
-        ]
-    };
-    halves.iter().map(row).collect()
+/// A number, or a dash where there is none.
+fn number(number: Option<u64>) -> String {
+    number.map_or("-".into(), |number| number.to_string())
 }
 
-fn share_rows(series: &[(String, Vec<&Point>)]) -> Vec<Vec<String>> {
-    let row = |name: &str, place: usize, point: &Point| {
-        let [low, high] = point.interval95;
-        vec![
-            if place == 0 { name } else { "" }.to_string(),
-            point.d.to_string(),
-            point.rank.map_or("-".into(), |rank| rank.to_string()),
-            point.inside.to_string(),
-            point.trials.to_string(),
-            hundredths(point.rate),
-            format!("{} to {}", hundredths(low), hundredths(high)),
-            point.theory.map_or("-".into(), hundredths),
-        ]
-    };
-    let mut rows = Vec::new();
-    for (name, points) in series {
-        let each = points.iter().enumerate();
-        rows.extend(each.map(|(place, point)| row(name, place, point)));
+fn of_halves() -> Vec<TableColumn<'static, Half>> {
+    columns! { half: Half;
+        "Setting" = half.data.clone(), "the law of the samples";
+        "d" = half.d.to_string(), "their dimensions";
+        "first N, measured" = number(half.measured), "the least number of samples whose hull holds half of the new ones";
+        "95 %" = match half.interval95 {
+            [None, None] => "-".into(),
+            [low, high] => format!("{} to {}", number(low), number(high)),
+        }, "its 95 % interval";
+        "exactly" = number(half.exact), "the number by theory";
     }
-    rows
 }
 
-fn cube_rows(cube: &Hypercube) -> Vec<Vec<String>> {
-    let row = |view: &View| {
-        vec![
-            view.space.clone(),
-            view.dim.to_string(),
-            view.inside.to_string(),
-            view.outside.to_string(),
-            view.exact_outside
-                .map_or("-".into(), |exact| exact.to_string()),
-        ]
-    };
-    cube.views.iter().map(row).collect()
+fn of_points() -> Vec<TableColumn<'static, Point>> {
+    columns! { point: Point;
+        "" = point.series.clone(), "the curve";
+        "d" = point.d.to_string(), "dimensions";
+        "rank" = number(point.rank), "affine rank of the training images";
+        "inside" = point.inside.to_string(), "test images inside";
+        "of" = point.trials.to_string(), "test images";
+        "share" = hundredths(point.rate), "their share";
+        "95 %" = format!("{} to {}", hundredths(point.interval95[0]), hundredths(point.interval95[1])),
+            "its 95 % interval";
+        "Gaussian" = point.theory.map_or("-".into(), hundredths), "the share for Gaussian data of that rank";
+    }
+}
+
+fn of_views() -> Vec<TableColumn<'static, View>> {
+    columns! { view: View;
+        "Space" = view.space.clone(), "the map of the vertices";
+        "dimensions" = view.dim.to_string(), "dimensions of its images";
+        "look inside" = view.inside.to_string(), "images in the hull of the others";
+        "outside" = view.outside.to_string(), "images outside it";
+        "outside, exactly" = number(view.exact_outside), "the number of these by theory";
+    }
 }
 
 fn cube_caption(cube: &Hypercube) -> String {
