@@ -13,6 +13,7 @@ mod encoder;
 mod errors;
 mod fit;
 mod interrupt;
+mod judge;
 mod numbers;
 mod paper;
 mod progress;

@@ -1,14 +1,11 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
-use super::analyze::{Outputs, about, annotate, is_stdout, record_file, show};
-use super::progress::Bar;
+use super::judge::Judging;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::job::backend::Chosen;
 use crate::job::row_args::RowArgs;
-use crate::report::{Context, InputInfo, records};
-use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
+use crate::study::analyze::AnalysisPlan;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,52 +45,27 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
-    super::threads(args.run.threads)?;
-    check_outputs(args)?;
-    let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
-    let bar = Bar::start(control, args.run.shown());
-    let labels = args.labels.as_deref();
-    let rows = &args.rows;
-    let fitted = rows.fitted(&args.reference, &args.queries, labels, control)?;
-    let inputs = &fitted.inputs;
-    let context = Context {
-        command: super::command_line(),
-        reference: InputInfo::of(&*inputs.reference),
-        queries: InputInfo::of(&*inputs.queries),
-        plan: AnalysisPlan {
-            alone: true,
-            ..fitted.plan
-        },
-        rows: fitted.settings,
-    };
-    let about = about(&context, inputs, fitted.classes.as_ref());
-    let mut outputs = Outputs::default();
-    let more = args.json.is_some();
-    outputs.record(args.output.as_deref(), more, &context, &about)?;
-    args.run.tell(note);
-    let sets = Sets {
-        reference: &*inputs.reference,
-        queries: &*inputs.queries,
-        classes: fitted.classes.as_ref(),
-        layers: &[],
-        warnings: &fitted.warnings,
-        memory: args.rows.budget(),
-    };
-    let (plan, known) = (&context.plan, Some(&fitted.known));
-    let mut summary = run_prepared(plan, &*engine, &sets, known, &mut outputs, control)?;
-    annotate(&context, fitted.space.as_deref(), &mut summary)?;
-    outputs.finish()?;
-    drop(bar);
-    let taken = is_stdout(args.output.as_deref());
-    show(&args.run, args.json.as_deref(), taken, &context, &summary)
-}
-
-/// Refuses outputs that cannot be written, or that are an input.
-fn check_outputs(args: &Args) -> Result<()> {
-    let json = args.json.as_deref();
-    let output = record_file(args.output.as_deref(), json)?;
     let mut inputs = vec![args.reference.display().to_string(), args.queries.clone()];
     inputs.extend(args.labels.clone());
-    super::check_files(&[output], json, &inputs)?;
-    output.map_or(Ok(()), records::check)
+    let judging = Judging {
+        run: &args.run,
+        rows: &args.rows,
+        inputs,
+        output: args.output.as_deref(),
+        json: args.json.as_deref(),
+        certificates: None,
+        help_columns: false,
+        advice: &[],
+    };
+    let labels = args.labels.as_deref();
+    let open = || {
+        let rows = &args.rows;
+        let fitted = rows.fitted(&args.reference, &args.queries, labels, control)?;
+        let plan = AnalysisPlan {
+            alone: true,
+            ..fitted.plan.clone()
+        };
+        Ok((fitted, plan))
+    };
+    judging.judge(open, control)
 }

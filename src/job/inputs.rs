@@ -22,10 +22,11 @@ pub struct Inputs {
     pub queries: Arc<dyn Rows>,
 }
 
-/// Queries, and a fitted reference.
-pub struct FittedInputs {
+/// Both sets, with what a fitted reference brings along.
+pub struct JudgedInputs {
     pub inputs: Inputs,
-    pub known: Prepared,
+    /// What was computed when the reference was fitted; `None` where it was not.
+    pub known: Option<Prepared>,
     /// The plan with which the reference was fitted.
     pub plan: AnalysisPlan,
     /// How the rows of both were read.
@@ -59,6 +60,24 @@ impl RowArgs {
         }
     }
 
+    /// The same for a reference that was not fitted.
+    pub fn judged(
+        &self,
+        reference: Option<&str>,
+        queries: Option<&str>,
+        control: &Control,
+    ) -> Result<JudgedInputs> {
+        Ok(JudgedInputs {
+            inputs: self.inputs(reference, queries, control)?,
+            known: None,
+            plan: AnalysisPlan::default(),
+            settings: self.settings(),
+            classes: None,
+            space: None,
+            warnings: Warnings::default(),
+        })
+    }
+
     /// Opens a fitted reference, and queries that are read under the same options and transformed into its space. `labels` is
     /// the file of their classes.
     ///
@@ -69,7 +88,7 @@ impl RowArgs {
         queries: &str,
         labels: Option<&str>,
         control: &Control,
-    ) -> Result<FittedInputs> {
+    ) -> Result<JudgedInputs> {
         let typed = RowSettings {
             limit_queries: None,
             ..self.settings()
@@ -138,12 +157,12 @@ impl RowArgs {
                 }
             })
         });
-        Ok(FittedInputs {
+        Ok(JudgedInputs {
             inputs: Inputs {
                 reference: found.rows,
                 queries,
             },
-            known: found.known,
+            known: Some(found.known),
             plan: about.plan,
             settings,
             classes: classes.transpose()?,

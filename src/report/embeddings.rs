@@ -4,15 +4,17 @@
 //! columns of Parquet are `row` (the number in the input), `id`, `file`, `row_in_file` and `label` where known, and
 //! `embedding`.
 
+use super::columns::{RowNumber, TableColumn, batch, columns, schema};
 use super::file::Output;
 use super::parquet_file::{ParquetWriter, properties};
+use super::records::origin;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::rows::images::Labels;
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
-use arrow_array::{Int64Array, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
+use std::collections::HashMap;
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
@@ -114,99 +116,78 @@ impl Embeddings<'_> {
         metadata: Vec<(String, String)>,
         control: &Control,
     ) -> Result<()> {
-        let schema = Arc::new(self.schema());
+        let facts = self.facts();
+        let schema = self.schema(&schema(&facts, HashMap::new()));
         let mut file = ParquetWriter::create(path, &schema, properties(metadata).build())?;
         for part in self.parts() {
             control.check()?;
-            file.write(self.batch(&schema, &part)?)?;
+            file.write(self.batch(&facts, &part)?)?;
         }
         file.written()?.commit()
     }
 
-    fn schema(&self) -> Schema {
-        let known = self.source.provenance();
-        let several = known.filter(|known| known.has_files());
-        let mut fields = vec![Field::new("row", DataType::Int64, false)];
-        let mut add = |there: bool, name: &str, kind: DataType| {
-            if there {
-                fields.push(Field::new(name, kind, true));
-            }
+    /// The columns beside the numbers.
+    fn facts(&self) -> Vec<TableColumn<'_, SourceRow>> {
+        let mut all = columns! { row: SourceRow;
+            "row" = RowNumber(row.number), "row number in the input, from 0";
         };
-        add(
-            known.is_some_and(|known| known.has_ids()),
-            "id",
-            DataType::Utf8,
-        );
-        add(several.is_some(), "file", DataType::Utf8);
-        add(
-            several.is_some_and(|known| !known.are_files()),
-            "row_in_file",
-            DataType::Int64,
-        );
-        add(self.labels.is_some(), "label", DataType::Utf8);
+        // The labels may be others than those in the file.
+        let origin = origin(self.source, "the row").into_iter();
+        let origin = origin.filter(|column| column.name != "label");
+        all.extend(origin.map(|column| column.of(|row: &SourceRow| &row.number)));
+        if self.labels.is_some() {
+            all.extend(columns! { row: SourceRow;
+                "label" = self.label(row.place).map(String::from), "class of the row";
+            });
+        }
+        all
+    }
+
+    /// The columns of `facts`, and the numbers as the last one.
+    fn schema(&self, facts: &Schema) -> Arc<Schema> {
         let list = DataType::FixedSizeList(self.item(), self.rows.dim() as i32);
-        fields.push(Field::new("embedding", list, false));
-        Schema::new(fields)
+        let numbers = Arc::new(Field::new("embedding", list, false));
+        let fields = facts.fields().iter().cloned().chain([numbers]);
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     fn item(&self) -> Arc<Field> {
-        let kind = if self.single() {
-            DataType::Float32
-        } else {
-            DataType::Float64
+        let kind = match self.single() {
+            true => DataType::Float32,
+            false => DataType::Float64,
         };
         Arc::new(Field::new("item", kind, false))
     }
 
     fn batch(
         &self,
-        schema: &Arc<Schema>,
+        facts: &[TableColumn<'_, SourceRow>],
         part: &Range<usize>,
     ) -> Result<Result<RecordBatch, ArrowError>> {
         let numbers: ArrayRef = match self.single() {
             true => Arc::new(Float32Array::from(self.read_f32(part)?)),
             false => Arc::new(Float64Array::from(self.read_f64(part)?)),
         };
-        let list = FixedSizeListArray::try_new(self.item(), self.rows.dim() as i32, numbers, None);
-        let list = match list {
-            Ok(list) => list,
-            Err(error) => return Ok(Err(error)),
+        let row = |place: usize| SourceRow {
+            place,
+            number: self.source.number(place),
         };
-        let columns = schema
-            .fields()
-            .iter()
-            .map(|field| match field.name().as_str() {
-                "embedding" => Arc::new(list.clone()) as ArrayRef,
-                name => self.column(name, part),
-            });
-        Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect()))
+        let rows: Vec<SourceRow> = part.clone().map(row).collect();
+        let beside = batch(&schema(facts, HashMap::new()), facts, &rows);
+        Ok(beside.and_then(|beside| {
+            let dim = self.rows.dim() as i32;
+            let list = FixedSizeListArray::try_new(self.item(), dim, numbers, None)?;
+            let (schema, mut columns, _) = beside.into_parts();
+            columns.push(Arc::new(list));
+            RecordBatch::try_new(self.schema(&schema), columns)
+        }))
     }
+}
 
-    /// The column `name` for a part of the rows.
-    fn column(&self, name: &str, part: &Range<usize>) -> ArrayRef {
-        let known = self.source.provenance();
-        let number = |row: usize| self.source.number(row);
-        let text = |of: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
-            Arc::new(part.clone().map(of).collect::<StringArray>())
-        };
-        let origin = |row: usize| known.and_then(|known| known.origin(number(row)));
-        match name {
-            "id" => text(&|row| known.and_then(|known| known.id(number(row)).map(String::from))),
-            "label" => text(&|row| self.label(row).map(String::from)),
-            "file" => text(&|row| origin(row).map(|origin| origin.file.into())),
-            "row_in_file" => {
-                let rows = part
-                    .clone()
-                    .map(|row| origin(row).map(|origin| origin.row as i64));
-                Arc::new(rows.collect::<Int64Array>())
-            }
-            _ => Arc::new(
-                part.clone()
-                    .map(|row| Some(number(row) as i64))
-                    .collect::<Int64Array>(),
-            ),
-        }
-    }
+/// A row of the source: its index, and its number in the input.
+struct SourceRow {
+    place: usize,
+    number: u64,
 }
 
 /// Numbers as little-endian bytes.

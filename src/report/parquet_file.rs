@@ -1,16 +1,21 @@
-//! Parquet files that are written batch by batch, or at once from a table in memory such as the points of a sweep.
+//! Parquet files of this program: they are written batch by batch, or at once from a table in memory such as the points of
+//! a sweep, and read without trust.
 
 use super::file::Output;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
+use crate::rows::{open_file, parquet_pages};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use serde_json::Value;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::BufWriter;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,6 +47,47 @@ impl ParquetWriter {
             .into_inner()
             .map_err(|error| output.format_error(error))?;
         output.flush(inner)
+    }
+}
+
+/// A Parquet file that a command wrote, as another reads it.
+#[derive(Clone, Copy)]
+pub(super) struct ParquetSource<'p> {
+    pub path: &'p Path,
+    /// What to name instead of a file that is wrong.
+    pub advice: &'static str,
+}
+
+impl ParquetSource<'_> {
+    /// An error about the file.
+    pub fn wrong(&self, place: Place, what: impl Into<String>) -> Error {
+        Error::input(self.path.display().to_string(), place, what, self.advice)
+    }
+
+    /// The error of the Parquet crate.
+    pub fn undecodable(&self, error: impl Display) -> Error {
+        self.wrong(Place::Whole, format!("cannot be decoded: {error}"))
+    }
+
+    /// Decoding corrupt data can panic inside the Parquet crate; such a panic becomes an error about the file.
+    pub fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let what = "the file's structure contradicts itself";
+        let panicked = |_| Err(self.wrong(Place::Whole, what));
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
+    }
+
+    /// Opens the file and checks its pages.
+    pub fn open(&self) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+        let file = open_file(self.path)?;
+        let again = file.try_clone();
+        let again = again.map_err(|error| Error::io("open", self.path, error))?;
+        self.guarded(|| {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+            let not_parquet = |error| format!("not a valid Parquet file: {error}");
+            let builder = builder.map_err(|error| self.wrong(Place::Whole, not_parquet(error)))?;
+            parquet_pages::check_all(self.path, &again, builder.metadata())?;
+            Ok(builder)
+        })
     }
 }
 

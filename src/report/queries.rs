@@ -1,25 +1,16 @@
 //! `queries.parquet` of a comparison: one row per query and space, joined from the tables of the spaces.
 
-use super::parquet_file::{ParquetWriter, properties};
+use super::parquet_file::{ParquetSource, ParquetWriter, properties};
 use crate::error::{Error, Result};
-use crate::rows::open_file;
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
-use arrow_schema::{Field, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow_schema::{Field, Schema};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Opens a table that this program wrote.
-///
-/// Errors: a file that does not exist, or that is not Parquet.
-fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
-    let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
-    let file = open_file(path)?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-    let builder = builder.map_err(|error| failed(error.to_string()))?;
-    let schema = Arc::clone(builder.schema());
-    let reader = builder.build().map_err(|error| failed(error.to_string()))?;
-    Ok((schema, reader))
+/// The table of a space.
+fn source(path: &Path) -> ParquetSource<'_> {
+    let advice = "remove it, and compare again";
+    ParquetSource { path, advice }
 }
 
 /// Writes the tables of all spaces as one; a column that a space lacks is null in its rows.
@@ -29,7 +20,7 @@ pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> R
     let failed = |why: String| Error::io("write", to, std::io::Error::other(why));
     let mut schema = Schema::empty();
     for table in tables {
-        let (other, _) = open(table)?;
+        let other = Arc::clone(source(table).open()?.schema());
         let field = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
         let other = Schema::new(other.fields().iter().map(field).collect::<Vec<_>>());
         let merged = Schema::try_merge([schema, other]);
@@ -38,9 +29,10 @@ pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> R
     let schema = Arc::new(schema);
     let mut file = ParquetWriter::create(to, &schema, properties(metadata).build())?;
     for table in tables {
-        let (_, reader) = open(table)?;
-        for batch in reader {
-            let batch = batch.map_err(|error| file.output.format_error(error))?;
+        let source = source(table);
+        let reader = source.open()?.build();
+        for batch in reader.map_err(|error| source.undecodable(error))? {
+            let batch = batch.map_err(|error| source.undecodable(error))?;
             let column = |field: &Arc<Field>| -> ArrayRef {
                 let known = batch.column_by_name(field.name()).cloned();
                 known.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))

@@ -1,18 +1,17 @@
 //! Reads a certificate file, claim by claim.
 
+use super::super::parquet_file::ParquetSource;
 use super::{BATCH, OF, Origin, Problem, schema};
-use crate::error::{Error, Place, Result};
+use crate::error::{Place, Result};
 use crate::hull::Evidence;
 use crate::hull::certificate::{Body, Claim, Proof};
 use crate::rows::RowSettings;
-use crate::rows::parquet_pages;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::file::metadata::FileMetaData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 /// An open certificate file; iterates over its claims, in the order of the file.
@@ -25,39 +24,24 @@ pub struct CertificateReader {
     failed: bool,
 }
 
-fn wrong(path: &Path, place: Place, what: impl Into<String>) -> Error {
+fn source(path: &Path) -> ParquetSource<'_> {
     let advice = "name a file written by `hullscope analyze --certificates`, unchanged";
-    Error::input(path.display().to_string(), place, what, advice)
-}
-
-/// Decoding corrupt data can panic inside the Parquet crate; such a panic becomes an error about the file.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let what = "the file's structure contradicts itself";
-    let panicked = |_| Err(wrong(path, Place::Whole, what));
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
+    ParquetSource { path, advice }
 }
 
 impl CertificateReader {
     /// Opens a certificate file and checks its columns. Wrong metadata are an error of [`CertificateReader::origin`] only.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = crate::rows::open_file(path)?;
-        let again = file
-            .try_clone()
-            .map_err(|error| Error::io("open", path, error))?;
-        guarded(path, || {
-            let of_file = |what: String| wrong(path, Place::Whole, what);
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-                .map_err(|error| of_file(format!("not a valid Parquet file: {error}")))?;
-            check_columns(path, builder.schema())?;
-            parquet_pages::check_all(path, &again, builder.metadata())?;
+        let source = source(path);
+        let builder = source.open()?;
+        source.guarded(|| {
+            check_columns(source, builder.schema())?;
             let metadata = builder.metadata().file_metadata();
             let origin = Origin::read(|key| value(metadata, key));
             let batches = builder.with_batch_size(BATCH).build();
-            let batches =
-                batches.map_err(|error| of_file(format!("cannot be decoded: {error}")))?;
             Ok(CertificateReader {
                 path: path.into(),
-                batches,
+                batches: batches.map_err(|error| source.undecodable(error))?,
                 origin,
                 held: Vec::new().into_iter(),
                 row: 0,
@@ -86,14 +70,15 @@ impl CertificateReader {
     /// The claims of the next batch; `None` at the end.
     fn next_batch(&mut self) -> Result<Option<Vec<Claim>>> {
         let path = self.path.clone();
-        guarded(&path, || {
+        let source = source(&path);
+        source.guarded(|| {
             let Some(batch) = self.batches.next() else {
                 return Ok(None);
             };
-            let fault = |what: String| wrong(&path, Place::Row(self.row), what);
+            let fault = |what: String| source.wrong(Place::Row(self.row), what);
             let batch = batch.map_err(|error| fault(format!("cannot be decoded: {error}")))?;
             let claims = (0..batch.num_rows())
-                .map(|i| BatchRow { batch: &batch, i }.claim(&path, self.row + i as u64))
+                .map(|i| BatchRow { batch: &batch, i }.claim(source, self.row + i as u64))
                 .collect::<Result<_>>()?;
             self.row += batch.num_rows() as u64;
             Ok(Some(claims))
@@ -113,9 +98,9 @@ fn value(metadata: &FileMetaData, key: &str) -> Result<String, String> {
 }
 
 /// Checks that the file has the columns of a certificate file.
-fn check_columns(path: &Path, found: &Schema) -> Result<()> {
+fn check_columns(source: ParquetSource, found: &Schema) -> Result<()> {
     for field in schema().fields() {
-        let fault = |what: String| Err(wrong(path, Place::Part(field.name().clone()), what));
+        let fault = |what: String| Err(source.wrong(Place::Part(field.name().clone()), what));
         let column = match found.field_with_name(field.name()) {
             Ok(column) => column.data_type(),
             Err(_) if field.name() == OF => continue,
@@ -156,8 +141,8 @@ impl<'b> BatchRow<'b> {
     }
 
     /// The row as a claim; a row that contradicts itself is a claim of a contradiction.
-    fn claim(&self, path: &Path, row: u64) -> Result<Claim> {
-        let fault = |what: String| wrong(path, Place::Row(row), what);
+    fn claim(&self, source: ParquetSource, row: u64) -> Result<Claim> {
+        let fault = |what: String| source.wrong(Place::Row(row), what);
         let query = self.column("query").map_err(fault)?;
         let verdict = self.text("verdict").map_err(fault)?;
         let Some(verdict) = verdict.filter(|_| !query.is_null(self.i)) else {

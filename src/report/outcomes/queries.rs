@@ -5,15 +5,14 @@
 
 use crate::error::{Error, Place, Result};
 use crate::notion::sampled;
-use crate::rows::{parquet_pages, texts};
+use crate::report::parquet_file::ParquetSource;
+use crate::rows::texts;
 use crate::study::outcomes::Scores;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// The name of the table in the folder of a comparison.
@@ -44,9 +43,13 @@ pub struct KeptQueries {
     pub nearest: &'static str,
 }
 
-fn wrong(path: &Path, what: impl Into<String>) -> Error {
+fn source(path: &Path) -> ParquetSource<'_> {
     let advice = "name a folder that `hullscope compare -o` wrote, unchanged";
-    Error::input(path.display().to_string(), Place::Whole, what, advice)
+    ParquetSource { path, advice }
+}
+
+fn wrong(path: &Path, what: impl Into<String>) -> Error {
+    source(path).wrong(Place::Whole, what)
 }
 
 /// How many rows the file of the queries has, including rows that are not queries. It decides whether a file of outcomes has
@@ -106,22 +109,15 @@ pub fn read(path: &Path) -> Result<KeptQueries> {
 ///
 /// Errors: a file that is not there or cannot be decoded.
 pub fn load(path: &Path) -> Result<RecordBatch> {
-    let file = crate::rows::open_file(path)?;
-    // Decoding corrupt data can panic inside the Parquet crate; that is the file's fault.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        let again = file.try_clone();
-        let again = again.map_err(|error| Error::io("open", path, error))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-        let builder =
-            builder.map_err(|error| wrong(path, format!("not a valid Parquet file: {error}")))?;
-        parquet_pages::check_all(path, &again, builder.metadata())?;
+    let source = source(path);
+    let builder = source.open()?;
+    source.guarded(|| {
         let schema = builder.schema().clone();
-        let fail = |error: ArrowError| wrong(path, format!("cannot be decoded: {error}"));
+        let fail = |error: ArrowError| source.undecodable(error);
         let reader = builder.build().map_err(|error| fail(error.into()))?;
         let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(fail)?;
         arrow_select::concat::concat_batches(&schema, &batches).map_err(fail)
-    }));
-    read.unwrap_or_else(|_| Err(wrong(path, "the file's structure contradicts itself")))
+    })
 }
 
 /// A notion's scores of all queries of the space whose table this is.

@@ -64,7 +64,7 @@ fn are_in_files(known: &Provenance) -> bool {
 }
 
 /// The id, file and label of a row, where known; `what` is the row.
-fn origin<'r>(rows: &'r dyn Rows, what: &str) -> Vec<TableColumn<'r, u64>> {
+pub(in crate::report) fn origin<'r>(rows: &'r dyn Rows, what: &str) -> Vec<TableColumn<'r, u64>> {
     let Some(known) = rows.provenance() else {
         return Vec::new();
     };

@@ -10,6 +10,7 @@ mod stream;
 
 use super::columns::{as_field, as_json, batch, schema};
 use super::file::Output;
+use super::parquet_file::ParquetWriter;
 use super::{Context, FileSink};
 use crate::error::{Error, Result};
 use crate::study::{Record, Sink};
@@ -17,11 +18,9 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::Schema;
 pub use collected::Collected;
 pub use column::About;
+pub(super) use column::origin;
 use column::{RecordColumn, all};
-use parquet::arrow::ArrowWriter;
-use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -77,29 +76,33 @@ pub fn create<'r>(
     about: &About<'r, '_>,
 ) -> Result<Box<dyn FileSink + 'r>> {
     let columns = all(about)?;
-    let format = RecordFormat::of(path)?;
-    let output = Output::create(path)?;
     let schema = schema(&columns, context.metadata().into_iter().collect());
-    let mut file = output.writer()?;
-    let writer = match format {
-        RecordFormat::Parquet => {
-            let properties = properties(context).build();
-            let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties));
-            FormatWriter::Parquet(writer.map_err(|error| output.format_error(error))?)
-        }
+    let file = match RecordFormat::of(path)? {
+        RecordFormat::Parquet => TableFile::Parquet(ParquetWriter::create(
+            path,
+            &schema,
+            properties(context).build(),
+        )?),
         RecordFormat::Arrow => {
-            let writer = FileWriter::try_new(file, &schema);
-            FormatWriter::Arrow(writer.map_err(|error| output.format_error(error))?)
+            let output = Output::create(path)?;
+            let writer = FileWriter::try_new(output.writer()?, &schema);
+            let writer = writer.map_err(|error| output.format_error(error))?;
+            TableFile::Arrow(output, writer)
         }
         RecordFormat::Csv => {
-            writeln!(file, "{}", csv_head(&columns)).map_err(|error| output.error(error))?;
-            FormatWriter::Lines(file, csv_line)
+            let output = Output::create(path)?;
+            let mut writer = output.writer()?;
+            writeln!(writer, "{}", csv_head(&columns)).map_err(|error| output.error(error))?;
+            TableFile::Lines(output, writer, csv_line)
         }
-        RecordFormat::Json => FormatWriter::Lines(file, json_line),
+        RecordFormat::Json => {
+            let output = Output::create(path)?;
+            let writer = output.writer()?;
+            TableFile::Lines(output, writer, json_line)
+        }
     };
     Ok(Box::new(TableSink {
-        output,
-        writer,
+        file,
         schema,
         columns,
     }))
@@ -110,17 +113,20 @@ pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
     super::parquet_file::properties(context.metadata())
 }
 
-/// A writer of batches, or of lines made from the columns of a record.
-enum FormatWriter {
-    Parquet(ArrowWriter<BufWriter<File>>),
-    Arrow(FileWriter<BufWriter<File>>),
-    Lines(BufWriter<File>, fn(&[RecordColumn], &Record) -> String),
+/// A file of batches, or of lines made from the columns of a record.
+enum TableFile {
+    Parquet(ParquetWriter),
+    Arrow(Output, FileWriter<BufWriter<File>>),
+    Lines(
+        Output,
+        BufWriter<File>,
+        fn(&[RecordColumn], &Record) -> String,
+    ),
 }
 
 /// A sink that writes a table.
 struct TableSink<'r> {
-    output: Output,
-    writer: FormatWriter,
+    file: TableFile,
     schema: Arc<Schema>,
     columns: Vec<RecordColumn<'r>>,
 }
@@ -128,39 +134,32 @@ struct TableSink<'r> {
 impl Sink for TableSink<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         let batch = || batch(&self.schema, &self.columns, records);
-        let written = match &mut self.writer {
-            FormatWriter::Parquet(writer) => batch()
-                .map_err(ParquetError::from)
-                .and_then(|batch| writer.write(&batch))
-                .map_err(as_io_error),
-            FormatWriter::Arrow(writer) => batch()
-                .and_then(|batch| writer.write(&batch))
-                .map_err(as_io_error),
-            FormatWriter::Lines(writer, line) => {
-                let mut lines = records.iter().map(|record| line(&self.columns, record));
-                lines.try_for_each(|line| writeln!(writer, "{line}"))
+        match &mut self.file {
+            TableFile::Parquet(file) => file.write(batch()),
+            TableFile::Arrow(output, writer) => {
+                let written = batch().and_then(|batch| writer.write(&batch));
+                written.map_err(|error| output.format_error(error))
             }
-        };
-        written.map_err(|error| self.output.error(error))
+            TableFile::Lines(output, writer, line) => {
+                let mut lines = records.iter().map(|record| line(&self.columns, record));
+                let written = lines.try_for_each(|line| writeln!(writer, "{line}"));
+                written.map_err(|error| output.error(error))
+            }
+        }
     }
 }
 
 impl FileSink for TableSink<'_> {
     fn written(self: Box<Self>) -> Result<Output> {
-        let TableSink { output, writer, .. } = *self;
-        let inner = match writer {
-            FormatWriter::Parquet(writer) => writer.into_inner().map_err(as_io_error),
-            FormatWriter::Arrow(writer) => writer.into_inner().map_err(as_io_error),
-            FormatWriter::Lines(writer, _) => Ok(writer),
-        };
-        let inner = inner.map_err(|error| output.error(error))?;
-        output.flush(inner)
+        match self.file {
+            TableFile::Parquet(file) => file.written(),
+            TableFile::Arrow(output, writer) => match writer.into_inner() {
+                Ok(inner) => output.flush(inner),
+                Err(error) => Err(output.format_error(error)),
+            },
+            TableFile::Lines(output, writer, _) => output.flush(writer),
+        }
     }
-}
-
-/// An error of a format's writer as one of the file.
-fn as_io_error(error: impl Display) -> std::io::Error {
-    std::io::Error::other(error.to_string())
 }
 
 /// The first line of CSV: the names of the columns.
