@@ -103,7 +103,7 @@ pub struct Spot {
 
 /// A dot plot: a row per label, from top to bottom, with a marker per series. The panel is as large as its rows and labels
 /// need.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Dots {
     pub title: String,
     pub x: Axis,
@@ -123,14 +123,10 @@ impl Dots {
     /// A panel without a title, with a marker per series in each row.
     pub fn new(x: Axis, series: Vec<DotSeries>, rows: Vec<Row>) -> Self {
         Dots {
-            title: String::new(),
             x,
             series,
             rows,
-            quantiles: false,
-            reference: None,
-            notes: String::new(),
-            above: false,
+            ..Dots::default()
         }
     }
 }
@@ -184,7 +180,7 @@ pub struct HeatCell {
 }
 
 /// An axis.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Axis {
     /// The label, with the unit.
     pub label: String,
@@ -199,8 +195,7 @@ impl Axis {
     pub fn linear(label: impl Into<String>) -> Self {
         Axis {
             label: label.into(),
-            logarithmic: false,
-            range: None,
+            ..Axis::default()
         }
     }
 
@@ -372,12 +367,7 @@ impl FigureLayout {
         for row in sizes.chunks(columns) {
             let mut left = 0.0;
             for (size, width) in row.iter().zip(&widths) {
-                places.push(Area {
-                    left,
-                    top,
-                    right: left + width,
-                    bottom: top + size.1,
-                });
+                places.push(Area::sized((left, top), (*width, size.1)));
                 left += width;
             }
             top += of_row(row);

@@ -133,8 +133,8 @@ fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
     assert_eq!(
         said[0].1,
         "30.0 % of the queries are outside the hull, 15.0 % of the reference rows themselves when left out: more \
-         extrapolation than in the reference. 6.0 % of the queries and 3.0 % of the reference rows left out are farther \
-         from their nearest row than usual: more extrapolation than in the reference."
+         extrapolation than in the reference. 6.0 % of the queries are farther from their nearest row than usual, 3.0 % of \
+         the reference rows themselves when left out: more extrapolation than in the reference."
     );
     found.spaces[0].notions[0].rate.undecided = 2;
     let ball = &mut found.spaces[0].notions[2];
@@ -155,7 +155,7 @@ fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
     found.spaces[0].sphere = Some(1.0);
     let said = findings(&found)[0].1.clone();
     let start = "all reference rows have the norm 1.00, so none can be inside the hull of others and the hull is no evidence; \
-                 --notion cone asks about directions. 6.0 % of the queries and";
+                 --notion cone asks about directions. 6.0 % of the queries are";
     assert!(
         said.starts_with(start) && !said.contains("30.0 %"),
         "{said}"

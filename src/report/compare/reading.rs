@@ -15,80 +15,38 @@ pub fn findings(report: &Report) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A rate in percent.
-fn percent(rate: &Rate) -> String {
-    words::share(Some(rate))
-}
-
-/// The finding for the hull.
-fn of_hull(space: &SpaceReport) -> String {
-    match (words::asked(space, "hull"), words::left_out(space, "hull")) {
-        (None, None) => "nothing was asked about the hull".into(),
-        (None, Some(own)) => format!(
-            "{} % of the reference rows, each left out in turn, are outside the hull of the others",
-            percent(own)
+/// The finding of a notion by its own rate, and by that of the reference rows left out: which of them are `there`, as in
+/// "outside the hull". `None` where the notion judged neither.
+fn of_notion(space: &SpaceReport, notion: &str, there: &str) -> Option<String> {
+    let (asked, own) = (words::asked(space, notion), words::left_out(space, notion));
+    let [queries, rows] = [asked, own].map(words::share);
+    Some(match (asked, own) {
+        (Some(asked), Some(own)) => format!(
+            "{queries} % of the queries are {there}, {rows} % of the reference rows themselves when left out: {}",
+            compared(asked, own)
         ),
-        (Some(hull), None) => format!(
-            "{} % of the queries are outside the hull of the reference rows",
-            percent(hull)
-        ),
-        (Some(hull), Some(own)) => format!(
-            "{} % of the queries are outside the hull, {} % of the reference rows themselves when left out: {}",
-            percent(hull),
-            percent(own),
-            compared(hull, own)
-        ),
-    }
-}
-
-/// The finding for rows of one norm, where every other point is outside the hull: that for the cone, if it was asked for.
-fn on_sphere(space: &SpaceReport, norm: f64) -> String {
-    let vacuous = format!(
-        "all reference rows have the norm {}, so none can be inside the hull of others and the hull is no evidence",
-        words::number(norm)
-    );
-    let cone = match (words::asked(space, "cone"), words::left_out(space, "cone")) {
-        (None, None) => "; --notion cone asks about directions".into(),
-        (Some(cone), Some(own)) => format!(
-            ". {} % of the queries are outside the cone of the rows, {} % of the reference rows themselves when left out: {}",
-            percent(cone),
-            percent(own),
-            compared(cone, own)
-        ),
-        (Some(cone), None) => format!(
-            ". {} % of the queries are outside the cone of the rows",
-            percent(cone)
-        ),
-        (None, Some(own)) => format!(
-            ". {} % of the reference rows left out are outside the cone of the others",
-            percent(own)
-        ),
-    };
-    format!("{vacuous}{cone}")
+        (Some(_), None) => format!("{queries} % of the queries are {there}"),
+        (None, Some(_)) => format!("{rows} % of the reference rows left out are {there}"),
+        (None, None) => return None,
+    })
 }
 
 fn finding(space: &SpaceReport) -> String {
     let hull = match space.sphere {
-        Some(norm) => on_sphere(space, norm),
-        None => of_hull(space),
+        // Every other point is outside the hull of rows of one norm.
+        Some(norm) => format!(
+            "all reference rows have the norm {}, so none can be inside the hull of others and the hull is no evidence{}",
+            words::number(norm),
+            match of_notion(space, "cone", "outside the cone of the rows") {
+                Some(cone) => format!(". {cone}"),
+                None => "; --notion cone asks about directions".into(),
+            }
+        ),
+        None => of_notion(space, "hull", "outside the hull")
+            .unwrap_or("nothing was asked about the hull".into()),
     };
-    let ball = match (words::asked(space, "ball"), words::left_out(space, "ball")) {
-        (Some(ball), Some(own)) => format!(
-            ". {} % of the queries and {} % of the reference rows left out are farther from their nearest row than usual: {}",
-            percent(ball),
-            percent(own),
-            compared(ball, own)
-        ),
-        (Some(ball), None) => format!(
-            ". {} % of the queries are farther from their nearest row than usual",
-            percent(ball)
-        ),
-        (None, Some(own)) => format!(
-            ". {} % of the reference rows left out are farther from their nearest row than usual",
-            percent(own)
-        ),
-        (None, None) => String::new(),
-    };
+    let ball = of_notion(space, "ball", "farther from their nearest row than usual");
+    let ball = ball.map_or(String::new(), |ball| format!(". {ball}"));
     let open = match space.rate("hull").map_or(0, |rate| rate.undecided) {
         0 => String::new(),
         open => format!(" ({} undecided count as not outside)", words::grouped(open)),

@@ -36,6 +36,16 @@ pub struct Area {
 }
 
 impl Area {
+    /// The rectangle of a size at a corner.
+    pub fn sized((left, top): Place, (width, height): (f64, f64)) -> Self {
+        Area {
+            left,
+            top,
+            right: left + width,
+            bottom: top + height,
+        }
+    }
+
     pub fn width(&self) -> f64 {
         self.right - self.left
     }

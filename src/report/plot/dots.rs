@@ -100,12 +100,8 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
     let layout = DotsLayout::of(dots);
     let left = area.left + EDGE + layout.labels + BESIDE;
     let top = area.top + layout.top();
-    let plot = Area {
-        left,
-        top,
-        right: left + layout.plot,
-        bottom: top + layout.row * dots.rows.len().max(1) as f64,
-    };
+    let height = layout.row * dots.rows.len().max(1) as f64;
+    let plot = Area::sized((left, top), (layout.plot, height));
     let title = canvas::fitted(&dots.title, Size::Normal, area.width());
     canvas.label(&title, area.left + EDGE, area.top + 8.0)?;
     layout

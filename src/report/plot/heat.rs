@@ -59,13 +59,12 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) 
         let name = canvas::fitted(name, Size::Normal, layout.labels + 1.0);
         canvas.right_aligned(&name, left - 0.7 * FREE, top + 0.5 * HIGH + 1.0)?;
         for (column, cell) in cells.iter().enumerate() {
-            let place = Area {
-                left: left + layout.cell * column as f64,
-                right: left + layout.cell * (column + 1) as f64,
-                top,
-                bottom: top + HIGH,
-            };
-            one(canvas, place, cell.as_ref())?;
+            let corner = (left + layout.cell * column as f64, top);
+            one(
+                canvas,
+                Area::sized(corner, (layout.cell, HIGH)),
+                cell.as_ref(),
+            )?;
         }
     }
     Ok(())

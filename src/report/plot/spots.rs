@@ -68,12 +68,7 @@ fn names(markers: &[Place], named: &[(Place, f64)], plot: Area) -> Vec<Area> {
         let lefts = [x + BESIDE, x - BESIDE - width, x - 0.5 * width];
         let lines = (0..=LINES).flat_map(|line| [f64::from(line) * LINE, f64::from(-line) * LINE]);
         let all = lines.flat_map(|down| lefts.map(|left| (left, y + down)));
-        let line = |left: f64, middle: f64| Area {
-            left,
-            top: middle - 0.5 * LINE,
-            right: left + width,
-            bottom: middle + 0.5 * LINE,
-        };
+        let line = |left, middle| Area::sized((left, middle - 0.5 * LINE), (width, LINE));
         let mut all = all.map(|(left, middle)| line(left, middle));
         let free = |name: &Area| {
             name.left >= plot.left
@@ -90,12 +85,7 @@ fn names(markers: &[Place], named: &[(Place, f64)], plot: Area) -> Vec<Area> {
 }
 
 fn around((x, y): Place) -> Area {
-    Area {
-        left: x - FREE,
-        top: y - FREE,
-        right: x + FREE,
-        bottom: y + FREE,
-    }
+    Area::sized((x - FREE, y - FREE), (2.0 * FREE, 2.0 * FREE))
 }
 
 fn touch(a: &Area, b: &Area) -> bool {
@@ -109,12 +99,7 @@ mod tests {
     /// Twelve names at one position in a corner, and some at the other ends: no name covers another or leaves the panel.
     #[test]
     fn names_cover_no_other_and_stay_in_the_panel() {
-        let plot = Area {
-            left: 0.0,
-            top: 0.0,
-            right: 400.0,
-            bottom: 300.0,
-        };
+        let plot = Area::sized((0.0, 0.0), (400.0, 300.0));
         let mut places = vec![(390.0, 8.0); 12];
         places.extend([(5.0, 8.0), (5.0, 290.0), (200.0, 150.0), (200.0, 151.0)]);
         let widths: Vec<f64> = (0..places.len()).map(|n| 40.0 + 12.0 * n as f64).collect();
