@@ -630,7 +630,7 @@ fn records_of_images_name_their_files() {
     }
     let shards = read(&folder.path("shards"), &options());
     let known = shards.rows.provenance().unwrap();
-    let origin = known.origin(4).unwrap();
+    let origin = known.file_row(4).unwrap();
     assert!(
         origin.file.ends_with("2.parquet") && origin.row == 1,
         "{origin:?}"

@@ -105,7 +105,7 @@ pub fn shape(height: usize, width: usize, channels: usize, planar: bool) -> Opti
 fn files(images: &Images) -> Vec<String> {
     let known = images.rows.provenance().unwrap();
     assert!(known.are_files());
-    let file = |row| known.origin(images.rows.number(row)).unwrap().file.into();
+    let file = |row| known.file_row(images.rows.number(row)).unwrap().file.into();
     (0..images.rows.len()).map(file).collect()
 }
 

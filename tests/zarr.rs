@@ -181,7 +181,7 @@ fn folders_and_patterns_of_arrays_are_one_set() {
     for spec in ["parts:plain", "parts/part-*.zarr:plain"] {
         let rows = read(&folder.path(spec), &options()).unwrap();
         assert_eq!(values(&*rows), quarters(12).repeat(2), "{spec}");
-        let origin = rows.provenance().unwrap().origin(4).unwrap();
+        let origin = rows.provenance().unwrap().file_row(4).unwrap();
         assert!(origin.file.ends_with("part-10.zarr"), "{}", origin.file);
     }
     let lines = read(&folder.path("parts:line"), &options()).unwrap();

@@ -85,8 +85,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let output = args.output.as_deref();
     let _lock = super::check_outputs(output, args.json.as_deref(), &inputs)?;
     if let Some(output) = output {
-        let made = what.made(specs.as_deref().unwrap_or_default());
-        results::check(output, &made, what.replace)?;
+        let owner = what.owner(specs.as_deref().unwrap_or_default());
+        results::check(output, &owner, what.replace)?;
     }
     let Chosen { engine, note } = args.run.backend.engine(what.rows.memory, control)?;
     let bar = Bar::advising(control, args.run.shown(), QUICKER);

@@ -85,7 +85,7 @@ pub struct Folder<'c> {
     /// Notes for the user.
     notes: Vec<String>,
     /// The command and inputs to be written into the folder with the first space.
-    made: Option<FolderOwner>,
+    owner: Option<FolderOwner>,
 }
 
 impl<'c> Folder<'c> {
@@ -98,14 +98,14 @@ impl<'c> Folder<'c> {
             known: HashMap::new(),
             networks: HashMap::new(),
             notes: Vec::new(),
-            made: None,
+            owner: None,
         }
     }
 
-    /// The same folder, which is marked with the command and inputs `made` when the first space is written.
-    pub fn marked_as(self, made: FolderOwner) -> Self {
+    /// The same folder, which is marked with the command and inputs of its `owner` when the first space is written.
+    pub fn marked_as(self, owner: FolderOwner) -> Self {
         Folder {
-            made: Some(made),
+            owner: Some(owner),
             ..self
         }
     }
@@ -252,8 +252,8 @@ impl Archive for Folder<'_> {
         view: &'v View,
         known: RowContext<'v>,
     ) -> Result<Box<dyn Keeper + 'v>> {
-        if let Some(made) = self.made.take() {
-            results::claim(&self.folder, &made)?;
+        if let Some(owner) = self.owner.take() {
+            results::claim(&self.folder, &owner)?;
         }
         let (settings, inputs) = self.key(spec)?;
         let context = Context {

@@ -146,7 +146,7 @@ impl Options {
     }
 
     /// Everything that the results depend on, except for the spaces.
-    fn origin(
+    fn comparison_run(
         &self,
         command: &str,
         plan: ComparisonPlan,
@@ -176,7 +176,7 @@ impl Options {
     }
 
     /// The inputs of the results, to mark the folder that holds them.
-    pub fn made(&self, specs: &[Spec]) -> FolderOwner {
+    pub fn owner(&self, specs: &[Spec]) -> FolderOwner {
         let mut inputs: Vec<String> = [&self.reference, &self.queries]
             .into_iter()
             .flatten()
@@ -315,7 +315,7 @@ impl Options {
         if let Some(classes) = &mut classes {
             classes.predicted = coded(&given.predicted, &mut classes.names);
         }
-        let made = self.made(&specs);
+        let owner = self.owner(&specs);
         let sets = opened
             .as_ref()
             .map(|opened| (opened.reference.clone(), opened.queries.clone()));
@@ -328,15 +328,15 @@ impl Options {
             specs,
             warnings: noticed.unwrap_or_default(),
         };
-        let origin = self.origin(command, self.plan(), &subject, watch);
+        let run = self.comparison_run(command, self.plan(), &subject, watch);
         let labels = [&self.images.labels, &self.images.query_labels];
         Ok(Compare {
             subject,
             settings,
-            origin,
+            run,
             opened,
             labels: labels.into_iter().flatten().cloned().collect(),
-            made,
+            owner,
             replace: self.replace,
         })
     }
@@ -374,13 +374,13 @@ pub struct Compare {
     pub subject: Subject,
     pub settings: Settings,
     /// What the results depend on, with the plan.
-    pub origin: ComparisonRun,
+    pub run: ComparisonRun,
     /// The sets, with the facts about their files; `None` where every space begins with `file:`.
     pub opened: Option<Opened>,
     /// Files of labels, as typed.
     pub labels: Vec<String>,
     /// The inputs of the results.
-    pub made: FolderOwner,
+    pub owner: FolderOwner,
     /// Whether results of other inputs are removed from the folder.
     pub replace: bool,
 }
@@ -399,20 +399,20 @@ impl Compare {
         let Compare {
             subject,
             settings,
-            origin,
+            run,
             opened,
             labels,
-            made,
+            owner,
             replace,
         } = self;
-        let plan = &origin.plan;
+        let plan = &run.plan;
         let report = match folder {
             Some(folder) => {
-                results::check(folder, &made, replace)?;
+                results::check(folder, &owner, replace)?;
                 if replace {
-                    results::clear(folder, &made)?;
+                    results::clear(folder, &owner)?;
                 }
-                let mut archive = Folder::new(folder, origin.clone(), control).marked_as(made);
+                let mut archive = Folder::new(folder, run.clone(), control).marked_as(owner);
                 study::run(plan, subject, settings, engine, &mut archive, control)
             }
             None => study::run(plan, subject, settings, engine, &mut Forget, control),
@@ -436,7 +436,7 @@ impl Compare {
         Ok(Done {
             report,
             notes,
-            origin,
+            run,
             opened,
             labels,
         })
@@ -456,7 +456,7 @@ impl Compare {
         let about = records::About {
             reference,
             queries,
-            plan: &self.origin.plan.analysis,
+            plan: &self.run.plan.analysis,
             space: Some(""),
             known: RowContext {
                 classes: subject.classes.as_ref(),
@@ -465,7 +465,7 @@ impl Compare {
             },
         };
         let queries = records::explained("queries.parquet", &about)?;
-        let rates = show::help(self.origin.plan.by_label);
+        let rates = show::help(self.run.plan.by_label);
         let more = "outcomes.parquet and others of outcomes: hullscope errors --help-columns\n";
         Ok(queries + &rates + more)
     }
@@ -476,7 +476,7 @@ pub struct Done {
     pub report: Report,
     /// Notes about the sets and the run; those about one space are in its report.
     pub notes: Vec<String>,
-    pub(super) origin: ComparisonRun,
+    pub(super) run: ComparisonRun,
     pub(super) opened: Option<Opened>,
     labels: Vec<String>,
 }
@@ -494,21 +494,21 @@ impl Done {
     /// The options that rows were read with and queries judged by, for every file that is written.
     pub fn settings(&self) -> serde_json::Value {
         json!({
-            "inputs": self.origin.inputs,
+            "inputs": self.run.inputs,
             "labels": self.labels,
             "sets": self.opened.as_ref().map(|opened| {
                 [&opened.reference, &opened.queries].map(|set| InputInfo::of(&*set.rows))
             }),
-            "rows": self.origin.rows,
-            "comparison": self.origin.plan,
-            "seed": self.origin.seed,
+            "rows": self.run.rows,
+            "comparison": self.run.plan,
+            "seed": self.run.seed,
             "notes": self.notes,
         })
     }
 
     /// All results as JSON.
     pub fn json(&self) -> serde_json::Value {
-        show::json(&self.origin.command, &self.settings(), &self.report)
+        show::json(&self.run.command, &self.settings(), &self.report)
     }
 
     /// The tables that are printed.

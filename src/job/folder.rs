@@ -17,13 +17,13 @@ use std::path::Path;
 pub fn write(folder: &Path, done: &Done) -> Result<()> {
     let Done {
         report,
-        origin,
+        run,
         opened,
         ..
     } = done;
     let opened = opened.as_ref();
     let settings = &done.settings();
-    let command = &origin.command;
+    let command = &run.command;
     show::write_rates(&folder.join("rates.parquet"), command, settings, report)?;
     let tables = report.spaces.iter();
     let tables = tables.map(|space| {
@@ -56,7 +56,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
         outcomes::write_all(&within, command, settings, found)?;
     }
     let by_label = folder.join("by_label.parquet");
-    if origin.plan.by_label {
+    if run.plan.by_label {
         show::write_labels(&by_label, command, settings, report)?;
     } else {
         // That file belongs to another comparison than the other files.

@@ -77,12 +77,12 @@ impl FolderOwner {
 /// Refuses a folder with the results of another run, unless `replace` is set. Nothing is written.
 ///
 /// Errors ([`Error::Usage`]): a folder with results of another command, of other inputs, or of unknown origin.
-pub fn check(folder: &Path, made: &FolderOwner, replace: bool) -> Result<()> {
+pub fn check(folder: &Path, owner: &FolderOwner, replace: bool) -> Result<()> {
     if replace {
         return Ok(());
     }
     let what = match read(folder) {
-        Some(other) if made.continues(&other) => return Ok(()),
+        Some(other) if owner.continues(&other) => return Ok(()),
         Some(other) => format!("the results of {}", other.words()),
         None => match files(folder).first() {
             None => return Ok(()),
@@ -101,14 +101,14 @@ pub fn check(folder: &Path, made: &FolderOwner, replace: bool) -> Result<()> {
 /// Marks the folder with this command and these inputs. What another run left is removed first.
 ///
 /// Errors: files that cannot be removed or written.
-pub fn claim(folder: &Path, made: &FolderOwner) -> Result<()> {
-    if read(folder).as_ref() == Some(made) {
+pub fn claim(folder: &Path, owner: &FolderOwner) -> Result<()> {
+    if read(folder).as_ref() == Some(owner) {
         return Ok(());
     }
-    clear(folder, made)?;
+    clear(folder, owner)?;
     file::create_folder(folder)?;
     let path = folder.join(FILE);
-    let text = serde_json::to_string(made);
+    let text = serde_json::to_string(owner);
     let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
     file::write_text(&path.display().to_string(), &(text + "\n"))
 }
@@ -116,8 +116,8 @@ pub fn claim(folder: &Path, made: &FolderOwner) -> Result<()> {
 /// Removes the files that another run left in a folder.
 ///
 /// Errors: files that cannot be removed.
-pub fn clear(folder: &Path, made: &FolderOwner) -> Result<()> {
-    match read(folder).is_some_and(|other| made.continues(&other)) {
+pub fn clear(folder: &Path, owner: &FolderOwner) -> Result<()> {
+    match read(folder).is_some_and(|other| owner.continues(&other)) {
         true => Ok(()),
         false => remove(folder, files(folder).into_iter()),
     }

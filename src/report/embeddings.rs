@@ -7,7 +7,7 @@
 use super::columns::{RowNumber, TableColumn, batch, columns, schema};
 use super::file::Output;
 use super::parquet_file::{ParquetWriter, properties};
-use super::records::origin;
+use super::records::provenance;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -132,9 +132,9 @@ impl Embeddings<'_> {
             "row" = RowNumber(row.number), "row number in the input, from 0";
         };
         // The labels may be others than those in the file.
-        let origin = origin(self.source, "the row").into_iter();
-        let origin = origin.filter(|column| column.name != "label");
-        all.extend(origin.map(|column| column.of(|row: &SourceRow| &row.number)));
+        let known = provenance(self.source, "the row").into_iter();
+        let known = known.filter(|column| column.name != "label");
+        all.extend(known.map(|column| column.of(|row: &SourceRow| &row.number)));
         if self.labels.is_some() {
             all.extend(columns! { row: SourceRow;
                 "label" = self.label(row.place).map(String::from), "class of the row";

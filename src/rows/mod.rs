@@ -96,7 +96,7 @@ pub(crate) use open::{check_there, like};
 pub use options::OpenOptions;
 pub use pack::{Numbers, Pack};
 pub(crate) use provenance::said;
-pub use provenance::{Origin, Provenance};
+pub use provenance::{FileRow, Provenance};
 pub use repeats::{Repeats, bits, mix};
 pub use settings::RowSettings;
 pub use sources::Order;

@@ -20,7 +20,7 @@ pub struct Provenance {
 
 /// The file of a row, and the row in it, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin<'a> {
+pub struct FileRow<'a> {
     pub file: &'a str,
     pub row: u64,
 }
@@ -53,15 +53,15 @@ impl Provenance {
     }
 
     /// Where a row comes from.
-    pub fn origin(&self, number: u64) -> Option<Origin<'_>> {
+    pub fn file_row(&self, number: u64) -> Option<FileRow<'_>> {
         if let Some(each) = &self.each {
             let row = usize::try_from(number).ok()?;
             let file = (row < each.len()).then(|| each.name(row))?;
-            return Some(Origin { file, row: 0 });
+            return Some(FileRow { file, row: 0 });
         }
         let after = self.files.partition_point(|&(first, _)| first <= number);
         let (first, file) = &self.files[after.checked_sub(1)?];
-        Some(Origin {
+        Some(FileRow {
             file,
             row: number - first,
         })
@@ -95,10 +95,10 @@ mod tests {
             files,
             ..Provenance::default()
         };
-        let origin = |file, row| Some(Origin { file, row });
-        assert_eq!(known.origin(0), origin("a", 0));
-        assert_eq!(known.origin(2), origin("a", 2));
-        assert_eq!(known.origin(3), origin("b", 0));
-        assert_eq!(Provenance::default().origin(3), None);
+        let found = |file, row| Some(FileRow { file, row });
+        assert_eq!(known.file_row(0), found("a", 0));
+        assert_eq!(known.file_row(2), found("a", 2));
+        assert_eq!(known.file_row(3), found("b", 0));
+        assert_eq!(Provenance::default().file_row(3), None);
     }
 }

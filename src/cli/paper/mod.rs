@@ -185,7 +185,7 @@ impl Args {
 }
 
 /// What the folder of -o is marked as: it holds experiments of several runs, of any data sets.
-fn made() -> FolderOwner {
+fn owner() -> FolderOwner {
     FolderOwner {
         command: "paper".into(),
         inputs: Vec::new(),
@@ -205,7 +205,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let bar = Bar::advising(control, args.run.shown(), QUICKER);
     let inputs = PaperInputs::new(&args, named, control)?;
     if let Some(folder) = &args.output {
-        results::claim(folder, &self::made())?;
+        results::claim(folder, &owner())?;
     }
     let mut made: Vec<Experiment> = Vec::new();
     for name in show::NAMES {
@@ -247,7 +247,7 @@ fn check(args: &Args) -> Result<(Vec<Named>, Option<Lock>)> {
     inputs.extend(args.decoding.files().map(String::from));
     let lock = super::check_outputs(args.output.as_deref(), args.json.as_deref(), &inputs)?;
     if let Some(folder) = &args.output {
-        results::check(folder, &made(), args.replace)?;
+        results::check(folder, &owner(), args.replace)?;
         archive::check(&folder.join("findings"))?;
         write::check(folder)?;
     }

@@ -39,7 +39,7 @@ pub(super) fn all<'r>(about: &About<'r, '_>) -> Result<Vec<RecordColumn<'r>>> {
         "query_row" = RowNumber(record.query), "row number of the query in its file or folder, from 0";
     });
     all.extend(of_sets(about.known.sets));
-    let of_query = origin(about.queries, "the query").into_iter();
+    let of_query = provenance(about.queries, "the query").into_iter();
     all.extend(of_query.map(|column| column.of_part(|record: &Record| Some(&record.query))));
     all.extend(classes(about));
     all.extend(of_outcome(about.known.outcome));
@@ -64,7 +64,10 @@ fn are_in_files(known: &Provenance) -> bool {
 }
 
 /// The id, file and label of a row, where known; `what` is the row.
-pub(in crate::report) fn origin<'r>(rows: &'r dyn Rows, what: &str) -> Vec<TableColumn<'r, u64>> {
+pub(in crate::report) fn provenance<'r>(
+    rows: &'r dyn Rows,
+    what: &str,
+) -> Vec<TableColumn<'r, u64>> {
     let Some(known) = rows.provenance() else {
         return Vec::new();
     };
@@ -74,12 +77,12 @@ pub(in crate::report) fn origin<'r>(rows: &'r dyn Rows, what: &str) -> Vec<Table
         all.push(column("id", &format!("id of {what}"), id));
     }
     if known.has_files() {
-        let file = |row: &u64| known.origin(*row).map(|origin| origin.file);
+        let file = |row: &u64| known.file_row(*row).map(|at| at.file);
         all.push(column("file", &format!("file that {what} is in"), file));
     }
     if are_in_files(known) {
         let help = format!("row number of {what} in that file, from 0");
-        let row = |row: &u64| known.origin(*row).map(|origin| RowNumber(origin.row));
+        let row = |row: &u64| known.file_row(*row).map(|at| RowNumber(at.row));
         all.push(column("row_in_file", &help, row));
     }
     if known.has_labels() {
@@ -213,7 +216,7 @@ fn of_nearest(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
         "nearest_row" = RowNumber(neighbour.row),
             "row number of the nearest reference row in its file or folder, from 0";
     };
-    for mut column in origin(reference, "the nearest reference row") {
+    for mut column in provenance(reference, "the nearest reference row") {
         column.name = format!("nearest_{}", column.name);
         all.push(column.of_part(|neighbour: &Neighbour| Some(&neighbour.row)));
     }
@@ -245,11 +248,11 @@ fn of_neighbours(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
         }
         if known.has_files() {
             all.push(texts("neighbour_files", "their files", |row| {
-                known.origin(row).map(|origin| origin.file)
+                known.file_row(row).map(|at| at.file)
             }));
         }
         if are_in_files(known) {
-            let row = |n: &Neighbour| known.origin(n.row).map_or(0, |origin| origin.row);
+            let row = |n: &Neighbour| known.file_row(n.row).map_or(0, |at| at.row);
             let help = "their row numbers in those files, from 0";
             all.push(list(
                 "neighbour_rows_in_file",

@@ -18,7 +18,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::Schema;
 pub use collected::Collected;
 pub use column::About;
-pub(super) use column::origin;
+pub(super) use column::provenance;
 use column::{RecordColumn, all};
 use parquet::file::properties::WriterPropertiesBuilder;
 use std::fs::File;
