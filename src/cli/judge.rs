@@ -95,7 +95,8 @@ impl Judging<'_> {
         let output = self.output.filter(|_| !self.to_stdout());
         super::check_files(&[output, self.certificates], self.json, &self.inputs)?;
         output.map_or(Ok(()), records::check)?;
-        self.certificates.map_or(Ok(()), certificates::check)
+        let check = |path| file::check_parquet(path, "certificates");
+        self.certificates.map_or(Ok(()), check)
     }
 
     /// Whether records are written to the standard output.

@@ -309,7 +309,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     let files = [args.output.as_deref(), args.plot.as_deref()];
     super::check_files(&files, args.json.as_deref(), &inputs)?;
     if let Some(path) = &args.output {
-        show::check(path)?;
+        file::check_parquet(path, "the points of a sweep")?;
     }
     args.plot.as_deref().map_or(Ok(()), plot::check)
 }

@@ -17,9 +17,7 @@ pub use problem::Problem;
 pub use reader::CertificateReader;
 pub use writer::CertificateWriter;
 
-use crate::error::{Error, Result};
 use arrow_schema::{DataType, Field, Schema};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Certificates that are written, and read, at a time: directions are long.
@@ -46,18 +44,4 @@ fn schema() -> Arc<Schema> {
         list("rows", DataType::UInt64),
         list("weights", DataType::Float64),
     ]))
-}
-
-/// Checks that certificates can be written to a file; nothing is left behind.
-///
-/// Errors: an extension other than that of their only format, a path that cannot be written.
-pub fn check(path: &Path) -> Result<()> {
-    let extension = path.extension().unwrap_or_default();
-    if extension.eq_ignore_ascii_case("parquet") {
-        return super::file::Output::create(path).map(drop);
-    }
-    Err(Error::Usage(format!(
-        "certificates are written as Parquet; give {:?} the extension .parquet",
-        path.display().to_string()
-    )))
 }

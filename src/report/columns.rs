@@ -101,6 +101,9 @@ cells! {
     f64 as Float;
     u64 as Count;
     RowNumber as Row;
+    Vec<String> as Texts;
+    Vec<f64> as Floats;
+    Vec<u64> as Rows;
 }
 
 impl<C: Cell> Cell for Option<C> {

@@ -139,6 +139,30 @@ pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
     Ok(())
 }
 
+/// The ending of a file's name, in small letters; it decides the file's format.
+pub fn ending(path: &Path) -> String {
+    let ending = path.extension().unwrap_or_default();
+    ending.to_string_lossy().to_lowercase()
+}
+
+/// The error for a file whose ending is none of those of its formats; `what` is its content.
+pub fn wrong_ending(path: &Path, what: &str, endings: &str) -> Error {
+    let path = path.display();
+    Error::Usage(format!(
+        "{path}: {what} are written as {endings}; change the name's ending"
+    ))
+}
+
+/// Checks that a Parquet file can be written; nothing is left behind.
+///
+/// Errors: another ending, a path that cannot be written.
+pub fn check_parquet(path: &Path, what: &str) -> Result<()> {
+    match ending(path).as_str() {
+        "parquet" => Output::create(path).map(drop),
+        _ => Err(wrong_ending(path, what, ".parquet")),
+    }
+}
+
 /// A device or a pipe, which cannot be replaced: text is written straight into it.
 fn is_stream(target: &Path) -> bool {
     target.exists() && !target.is_file() && !target.is_dir()

@@ -15,7 +15,7 @@ mod spots;
 mod style;
 
 use super::file::{self, Output};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use canvas::{Area, Canvas, Size};
 use image::RgbImage;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -269,16 +269,10 @@ pub enum PictureFormat {
 impl PictureFormat {
     /// The format for a path. Errors ([`Error::Usage`]): another extension.
     pub fn of(path: &Path) -> Result<Self> {
-        let ending = path
-            .extension()
-            .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        match ending.as_deref() {
-            Some("png") => Ok(PictureFormat::Png),
-            Some("svg") => Ok(PictureFormat::Svg),
-            _ => Err(Error::Usage(format!(
-                "{}: plots are written as .png or .svg; change the name's ending",
-                path.display()
-            ))),
+        match file::ending(path).as_str() {
+            "png" => Ok(PictureFormat::Png),
+            "svg" => Ok(PictureFormat::Svg),
+            _ => Err(file::wrong_ending(path, "plots", ".png or .svg")),
         }
     }
 }

@@ -3,11 +3,10 @@
 //! Parquet has one row per point.
 
 use super::columns::{self, TableColumn, columns};
-use super::file::Output;
 use super::numerals::distinct;
 use super::plot::{Axis, Figure, Lines, Panel, Series};
 use super::text_table::Table;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::rows::law::{Law, Query};
 use crate::study::sweep::{Point, thresholds};
 use serde_json::Value;
@@ -21,18 +20,6 @@ pub struct SweepContext {
     pub settings: Value,
     /// A line about the sweep, for the figure and the table.
     pub about: String,
-}
-
-/// Checks that points can be written to a file; nothing is left behind.
-pub fn check(path: &Path) -> Result<()> {
-    let ending = path.extension().unwrap_or_default();
-    if !ending.eq_ignore_ascii_case("parquet") {
-        return Err(Error::Usage(format!(
-            "{}: the points of a sweep are written as .parquet; change the name's ending",
-            path.display()
-        )));
-    }
-    Output::create(path).map(drop)
 }
 
 /// The columns of the points.

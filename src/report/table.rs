@@ -23,9 +23,47 @@ const STAGES: [(&str, &str); 11] = [
     ("total", "total"),
 ];
 
+/// A line of the summary: its name, and its text; a line whose text is missing or empty is left out.
+type Line = (String, Option<String>);
+
+fn line(name: impl Into<String>, text: impl Into<Option<String>>) -> Line {
+    (name.into(), text.into())
+}
+
 /// The summary, at most a screen long.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let mut lines = NamedLines(text_table::table());
+    let mut lines = sets(context);
+    let of_dim = |rank| format!("{rank} of {}", summary.reference.dim);
+    let rank = summary.reference.affine_rank.map(of_dim);
+    lines.push(line("affine rank", rank));
+    lines.extend(summary.self_test.iter().flat_map(self_test));
+    lines.extend(summary.hull.iter().flat_map(verdicts));
+    let neighbours = summary.neighbours.iter();
+    lines.extend(neighbours.flat_map(|found| nearest(found, summary)));
+    // Stages that take hardly any time are only in the JSON.
+    let stages = STAGES.iter();
+    let stages = stages.filter_map(|&(stage, name)| Some((name, *summary.seconds.get(stage)?)));
+    let stages = stages.filter(|(_, seconds)| *seconds >= 0.005);
+    let stages = joined(stages.map(|(name, seconds)| format!("{name} {seconds:.2}")));
+    let (speed, backend) = (summary.scan_gflop_per_second, &summary.backend);
+    let directions = summary.directions.iter();
+    let directions = joined(directions.map(|(name, count)| format!("{count} by {name}")));
+    lines.extend([
+        line("seconds", stages),
+        line("scan", format!("{speed:.0} GFLOP/s ({backend})")),
+        line("directions", directions),
+    ]);
+    let mut table = text_table::table();
+    let known = lines.into_iter();
+    let known =
+        known.filter_map(|(name, text)| Some((name, text.filter(|text| !text.is_empty())?)));
+    table.add_rows(known.map(|(name, text)| [name, text]));
+    let notions = notions(&summary.notions, summary.queries);
+    format!("{}\n{notions}", table.trim_fmt())
+}
+
+/// Both sets, and the columns that make their rows.
+fn sets(context: &Context) -> Vec<Line> {
     let set = |input: &InputInfo| {
         let dropped = match input.dropped {
             0 => String::new(),
@@ -40,58 +78,20 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
         } = input;
         format!("{path}: {rows} x {dim} {element:?}{dropped}")
     };
-    lines.add("reference", set(&context.reference));
-    lines.add("queries", set(&context.queries));
-    let columns = [&context.reference, &context.queries];
-    let [reference, queries] = columns.map(|input| Some(input.columns.as_ref()?.line()));
-    if reference.is_some() && reference == queries {
-        lines.maybe("columns", reference);
-    } else {
-        lines.maybe("reference columns", reference);
-        lines.maybe("query columns", queries);
+    let both = [&context.reference, &context.queries];
+    let [reference, queries] = both.map(|input| Some(input.columns.as_ref()?.line()));
+    let mut lines = vec![
+        line("reference", set(&context.reference)),
+        line("queries", set(&context.queries)),
+    ];
+    match reference == queries {
+        true => lines.push(line("columns", reference)),
+        false => lines.extend([
+            line("reference columns", reference),
+            line("query columns", queries),
+        ]),
     }
-    let of_dim = |rank| format!("{rank} of {}", summary.reference.dim);
-    lines.maybe("affine rank", summary.reference.affine_rank.map(of_dim));
-    if let Some(test) = &summary.self_test {
-        self_test(&mut lines, test);
-    }
-    if let Some(hull) = &summary.hull {
-        verdicts(&mut lines, hull);
-    }
-    if let Some(neighbours) = &summary.neighbours {
-        nearest(&mut lines, neighbours, summary);
-    }
-    // Stages that take hardly any time are only in the JSON.
-    let stages = STAGES.iter();
-    let stages = stages.filter_map(|&(stage, name)| Some((name, *summary.seconds.get(stage)?)));
-    let stages = stages.filter(|(_, seconds)| *seconds >= 0.005);
-    lines.add(
-        "seconds",
-        joined(stages.map(|(name, seconds)| format!("{name} {seconds:.2}"))),
-    );
-    let (speed, backend) = (summary.scan_gflop_per_second, &summary.backend);
-    lines.add("scan", format!("{speed:.0} GFLOP/s ({backend})"));
-    let directions = summary.directions.iter();
-    let directions = joined(directions.map(|(name, count)| format!("{count} by {name}")));
-    lines.maybe(
-        "directions",
-        Some(directions).filter(|text| !text.is_empty()),
-    );
-    let notions = notions(&summary.notions, summary.queries);
-    format!("{}\n{notions}", lines.0.trim_fmt())
-}
-
-/// Lines with a name each.
-struct NamedLines(comfy_table::Table);
-
-impl NamedLines {
-    fn add(&mut self, name: &str, text: String) {
-        self.0.add_row([name, &text]);
-    }
-
-    fn maybe(&mut self, name: &str, text: Option<String>) {
-        text.into_iter().for_each(|text| self.add(name, text));
-    }
+    lines
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {
@@ -140,84 +140,79 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
     )
 }
 
-fn verdicts(lines: &mut NamedLines, hull: &HullSummary) {
-    let text = format!(
-        "{} inside, {} outside, {} undecided",
-        hull.inside, hull.outside, hull.undecided
-    );
-    lines.add("verdicts", text);
-    let text = format!(
-        "{} exactly inside, {} inside within the tolerance, {} separated",
-        hull.exact, hull.tolerance, hull.separated
-    );
-    lines.add("proved", text);
+fn verdicts(hull: &HullSummary) -> Vec<Line> {
     let rate = hull.extrapolation_rate.zip(hull.interval95);
     let rate = rate.map(|(rate, ends)| (hundredths(rate), ends.map(hundredths)));
-    let rate = rate.map(|(rate, [low, high])| format!("{rate} (95 %: {low} to {high})"));
-    lines.maybe("extrapolation rate", rate);
     let settled = hull.settled_by.iter();
     let settled = settled.map(|(stage, count)| format!("{} {count}", stage.replace('_', " ")));
-    lines.add("decided in stage", joined(settled));
     let reasons = hull.undecided_because.iter();
-    let reasons = joined(reasons.map(|(why, count)| format!("{why} {count}")));
-    lines.maybe(
-        "undecided because",
-        Some(reasons).filter(|text| !text.is_empty()),
-    );
+    let reasons = reasons.map(|(why, count)| format!("{why} {count}"));
     let extreme = |rows| format!("; the solver uses only the {rows} extreme rows");
-    let text = format!(
+    let cost = format!(
         "{:.3} scans per query, at most {}, {} rows in the shared pool{}",
         hull.scans_per_query,
         hull.rounds,
         hull.pool,
         hull.extreme_rows.map(extreme).unwrap_or_default()
     );
-    lines.add("cost", text);
-    lines.maybe("certified margin", hull.margin.as_ref().map(quantiles));
-    lines.maybe(
-        "distance, lower bound",
-        hull.distance_lower.as_ref().map(quantiles),
-    );
-    lines.maybe(
-        "distance, upper bound",
-        hull.distance_upper.as_ref().map(quantiles),
-    );
-    lines.maybe("relative gap", hull.gap.as_ref().map(quantiles));
+    let of = |found: &Option<Quantiles>| found.as_ref().map(quantiles);
+    vec![
+        line(
+            "verdicts",
+            format!(
+                "{} inside, {} outside, {} undecided",
+                hull.inside, hull.outside, hull.undecided
+            ),
+        ),
+        line(
+            "proved",
+            format!(
+                "{} exactly inside, {} inside within the tolerance, {} separated",
+                hull.exact, hull.tolerance, hull.separated
+            ),
+        ),
+        line(
+            "extrapolation rate",
+            rate.map(|(rate, [low, high])| format!("{rate} (95 %: {low} to {high})")),
+        ),
+        line("decided in stage", joined(settled)),
+        line("undecided because", joined(reasons)),
+        line("cost", cost),
+        line("certified margin", of(&hull.margin)),
+        line("distance, lower bound", of(&hull.distance_lower)),
+        line("distance, upper bound", of(&hull.distance_upper)),
+        line("relative gap", of(&hull.gap)),
+    ]
 }
 
-fn nearest(lines: &mut NamedLines, neighbours: &NeighbourSummary, summary: &Summary) {
+fn nearest(neighbours: &NeighbourSummary, summary: &Summary) -> Vec<Line> {
     let by = match neighbours.method {
         Method::Scan => "scanning all rows",
         Method::Tree => "a k-d tree",
     };
-    let name = format!("nearest ({:?})", neighbours.metric).to_lowercase();
     let distance = neighbours.nearest_distance.as_ref();
-    lines.maybe(
-        &name,
-        distance.map(|found| format!("{}, by {by}", quantiles(found))),
-    );
-    let ratio = neighbours
-        .nearest_ratio
-        .as_ref()
-        .zip(summary.reference.median_nearest);
-    let ratio = ratio.map(|(found, median)| {
-        format!(
-            "{}; times {}",
-            quantiles(found),
-            significant(median, DIGITS)
-        )
-    });
-    lines.maybe("nearest ratio", ratio);
+    let ratio = neighbours.nearest_ratio.as_ref();
+    let ratio = ratio.zip(summary.reference.median_nearest);
+    let times = |median| format!("times {}", significant(median, DIGITS));
+    vec![
+        line(
+            format!("nearest ({:?})", neighbours.metric).to_lowercase(),
+            distance.map(|found| format!("{}, by {by}", quantiles(found))),
+        ),
+        line(
+            "nearest ratio",
+            ratio.map(|(found, median)| format!("{}; {}", quantiles(found), times(median))),
+        ),
+    ]
 }
 
-fn self_test(lines: &mut NamedLines, test: &SelfTest) {
-    let text = format!("{} of {} reference rows inside", test.inside, test.rows);
-    lines.add("self-test", text);
-    let text = format!(
+fn self_test(test: &SelfTest) -> Vec<Line> {
+    let others = format!(
         "{} inside the hull of the others, {} outside, {} undecided",
         test.leave_one_out_inside, test.leave_one_out_outside, test.leave_one_out_undecided
     );
-    lines.add("left out", text);
+    let own = format!("{} of {} reference rows inside", test.inside, test.rows);
+    vec![line("self-test", own), line("left out", others)]
 }
 
 /// Significant digits of distances.
@@ -245,7 +240,7 @@ mod tests {
     }
 
     /// The words of the line that starts with `start`.
-    fn line(text: &str, start: &str) -> Vec<String> {
+    fn words_of(text: &str, start: &str) -> Vec<String> {
         let line = text.lines().find(|line| line.starts_with(start));
         let line = line.unwrap_or_else(|| panic!("{start}: {text}"));
         line.split_whitespace().map(String::from).collect()
@@ -257,10 +252,10 @@ mod tests {
         assert_eq!(notions(&[notion("hull", 3, 0, None)]), "");
         let usual = [notion("hull", 3, 0, None), notion("range", 50, 0, None)];
         let text = notions(&usual);
-        assert_eq!(line(&text, "notion"), ["notion", "outside", "95", "%"]);
-        assert_eq!(line(&text, "hull"), ["hull", "1.5", "0.5", "to", "4.3"]);
+        assert_eq!(words_of(&text, "notion"), ["notion", "outside", "95", "%"]);
+        assert_eq!(words_of(&text, "hull"), ["hull", "1.5", "0.5", "to", "4.3"]);
         assert_eq!(
-            line(&text, "range"),
+            words_of(&text, "range"),
             ["range", "25.0", "19.5", "to", "31.4"]
         );
         assert!(!text.contains("undecided") && !text.contains('('), "{text}");
@@ -271,15 +266,15 @@ mod tests {
         ];
         let text = notions(&all);
         let head = ["notion", "outside", "95", "%", "undecided"];
-        assert_eq!(line(&text, "notion"), head);
+        assert_eq!(words_of(&text, "notion"), head);
         let hull = ["hull", "1.5", "(", "7.0)", "0.5", "to", "4.3", "2"];
-        assert_eq!(line(&text, "hull"), hull);
+        assert_eq!(words_of(&text, "hull"), hull);
         assert_eq!(
-            line(&text, "class_own"),
+            words_of(&text, "class_own"),
             ["class_own", "-", "(", "-)", "-", "200"]
         );
         let knn = ["knn_10", "100", "(", "5.0)", "98.1", "to", "100", "0"];
-        assert_eq!(line(&text, "knn_10"), knn);
+        assert_eq!(words_of(&text, "knn_10"), knn);
         assert!(text.contains("each left out") && text.contains("count as not outside"));
     }
 
@@ -288,8 +283,8 @@ mod tests {
     fn a_sample_is_named_with_its_queries() {
         let all = [notion("hull", 3, 0, None), notion("cone", 50, 0, None)];
         let text = notions(&all, 1200);
-        assert_eq!(line(&text, "cone")[..3], ["cone", "(of", "200)"]);
+        assert_eq!(words_of(&text, "cone")[..3], ["cone", "(of", "200)"]);
         let text = notions(&all, 200);
-        assert_eq!(line(&text, "cone")[..2], ["cone", "25.0"]);
+        assert_eq!(words_of(&text, "cone")[..2], ["cone", "25.0"]);
     }
 }

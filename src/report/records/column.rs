@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::hull::{Answer, Bracket, Verdict};
-use crate::notion::{Notion, Type, Value};
-use crate::report::columns::{RowNumber, TableColumn, column, columns};
+use crate::notion::{Notion, Value};
+use crate::report::columns::{Cell, RowNumber, TableColumn, column, columns};
 use crate::rows::{Provenance, Rows};
 use crate::study::analyze::AnalysisPlan;
 use crate::study::compare::{QuerySet, RowContext};
@@ -234,73 +234,41 @@ fn of_nearest(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
 
 /// The lists of all neighbours, nearest first.
 fn of_neighbours(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
-    let rows = |n: &Neighbour| n.row;
-    let mut all = vec![list(
-        "neighbour_rows",
-        Type::Rows,
-        "row numbers, nearest first",
-        rows,
-        Value::Rows,
-    )];
+    let mut all = vec![list("neighbour_rows", "row numbers, nearest first", |n| {
+        n.row
+    })];
     if let Some(known) = reference.provenance() {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_string();
         if known.has_ids() {
-            all.push(texts("neighbour_ids", "their ids", |row| known.id(row)));
+            let id = move |n: &Neighbour| text(known.id(n.row));
+            all.push(list("neighbour_ids", "their ids", id));
         }
         if known.has_files() {
-            all.push(texts("neighbour_files", "their files", |row| {
-                known.file_row(row).map(|at| at.file)
-            }));
+            let file = move |n: &Neighbour| text(known.file_row(n.row).map(|at| at.file));
+            all.push(list("neighbour_files", "their files", file));
         }
         if are_in_files(known) {
             let row = |n: &Neighbour| known.file_row(n.row).map_or(0, |at| at.row);
             let help = "their row numbers in those files, from 0";
-            all.push(list(
-                "neighbour_rows_in_file",
-                Type::Rows,
-                help,
-                row,
-                Value::Rows,
-            ));
+            all.push(list("neighbour_rows_in_file", help, row));
         }
         if known.has_labels() {
-            all.push(texts("neighbour_labels", "their labels", |row| {
-                known.label(row)
-            }));
+            let label = move |n: &Neighbour| text(known.label(n.row));
+            all.push(list("neighbour_labels", "their labels", label));
         }
     }
-    let (help, distance) = ("their distances, in the metric", |n: &Neighbour| n.distance);
-    all.push(list(
-        "neighbour_distances",
-        Type::Floats,
-        help,
-        distance,
-        Value::Floats,
-    ));
+    let help = "their distances, in the metric";
+    all.push(list("neighbour_distances", help, |n| n.distance));
     all
 }
 
 /// A list with an item for each neighbour.
-fn list<'r, T>(
-    name: &str,
-    of: Type,
-    help: &str,
-    item: impl Fn(&Neighbour) -> T + 'r,
-    make: fn(Vec<T>) -> Value,
-) -> RecordColumn<'r>
+fn list<'r, T>(name: &str, help: &str, item: impl Fn(&Neighbour) -> T + 'r) -> RecordColumn<'r>
 where
-    T: 'r,
+    Vec<T>: Cell,
 {
-    TableColumn::new(name, of, help, move |record: &Record| {
-        make(record.neighbours.iter().map(&item).collect())
+    column(name, help, move |record: &Record| {
+        let items: Vec<T> = record.neighbours.iter().map(&item).collect();
+        Some(items)
     })
-}
-
-/// A list with a text for each neighbour.
-fn texts<'r>(
-    name: &str,
-    help: &str,
-    get: impl Fn(u64) -> Option<&'r str> + 'r,
-) -> RecordColumn<'r> {
-    let text = move |n: &Neighbour| get(n.row).unwrap_or_default().to_string();
-    list(name, Type::Texts, help, text, Value::Texts)
 }

@@ -9,10 +9,10 @@ mod column;
 mod stream;
 
 use super::columns::{as_field, as_json, batch, schema};
-use super::file::Output;
+use super::file::{self, Output};
 use super::parquet_file::ParquetWriter;
 use super::{Context, FileSink};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::study::{Record, Sink};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::Schema;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub use stream::Stream;
 
 /// The file extensions, for messages.
-const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv and .jsonl (.ndjson)";
+const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv or .jsonl (.ndjson)";
 
 /// The formats of records.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,18 +42,12 @@ pub enum RecordFormat {
 impl RecordFormat {
     /// The format by extension; the error lists the known ones.
     pub fn of(path: &Path) -> Result<Self> {
-        let extension = path.extension().unwrap_or_default();
-        Ok(match extension.to_string_lossy().to_lowercase().as_str() {
+        Ok(match file::ending(path).as_str() {
             "parquet" | "pq" => RecordFormat::Parquet,
             "arrow" | "feather" | "ipc" => RecordFormat::Arrow,
             "csv" => RecordFormat::Csv,
             "jsonl" | "ndjson" => RecordFormat::Json,
-            _ => {
-                return Err(Error::Usage(format!(
-                    "cannot tell from {:?} how to write the records; give the file one of the extensions {KNOWN}",
-                    path.display().to_string()
-                )));
-            }
+            _ => return Err(file::wrong_ending(path, "records", KNOWN)),
         })
     }
 }
