@@ -16,13 +16,6 @@ use crate::study::paper::{fig1, hypercube, images};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// What an experiment found, the settings that it used, and its notes.
-struct Outcome {
-    findings: Findings,
-    settings: Value,
-    notes: Vec<String>,
-}
-
 /// Runs an experiment if it was asked for and has data.
 pub fn experiment(
     name: &str,
@@ -36,22 +29,30 @@ pub fn experiment(
     {
         return Ok(Some(known));
     }
-    let outcome = match name {
+    let mut experiment = match name {
         "fig1" => samples(args, inputs, engine, control)?,
         "pixels" => of_images(name, &inputs.pixels, args, inputs, engine, control)?,
         "latents" => of_images(name, &inputs.latents, args, inputs, engine, control)?,
         _ => cubes(args, inputs, engine, control)?,
     };
-    let experiment = |outcome: Outcome| Experiment {
+    // The engine's warnings come last.
+    let warnings = engine.take_warnings();
+    experiment
+        .iter_mut()
+        .for_each(|made| made.notes.extend(warnings.iter().cloned()));
+    Ok(experiment)
+}
+
+/// An experiment of this run, with the settings that it used.
+fn made(name: &str, settings: Value, notes: Vec<String>, findings: Findings) -> Experiment {
+    Experiment {
         name: name.into(),
         command: command_line(),
         date: crate::bench::date(),
-        settings: outcome.settings,
-        // The engine's warnings come last.
-        notes: [outcome.notes, engine.take_warnings()].concat(),
-        findings: outcome.findings,
-    };
-    Ok(outcome.map(experiment))
+        settings,
+        notes,
+        findings,
+    }
 }
 
 /// Figure 1 from an earlier run into this folder, if it had the same settings; other experiments reuse their spaces.
@@ -78,20 +79,18 @@ fn samples(
     inputs: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
-) -> Result<Option<Outcome>> {
+) -> Result<Option<Experiment>> {
     let Some(plan) = &inputs.fig1 else {
         return Ok(None);
     };
     let points = fig1::run(plan, engine, control)?;
-    Ok(Some(Outcome {
-        settings: fig1_settings(args, plan),
-        findings: Findings {
-            halves: fig1::halves(&points),
-            points,
-            ..Findings::default()
-        },
-        notes: Vec::new(),
-    }))
+    let findings = Findings {
+        halves: fig1::halves(&points),
+        points,
+        ..Findings::default()
+    };
+    let settings = fig1_settings(args, plan);
+    Ok(Some(made("fig1", settings, Vec::new(), findings)))
 }
 
 /// Figures 3 and 4, or table 1, on every set that has curves.
@@ -102,7 +101,7 @@ fn of_images(
     inputs: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
-) -> Result<Option<Outcome>> {
+) -> Result<Option<Experiment>> {
     if curves.is_empty() {
         return Ok(None);
     }
@@ -127,24 +126,22 @@ fn of_images(
         notes.extend(found.notes);
         sets.push(json!({ "name": data.name, "inputs": set.named.pair }));
     }
-    Ok(Some(Outcome {
-        settings: json!({
-            "quick": args.quick,
-            "sets": sets,
-            "rows": args.rows().settings(),
-            "resize": args.decoding.resize,
-            "gray": args.decoding.gray,
-            "skip_broken": args.decoding.skip_broken,
-            "exif": !args.decoding.no_exif,
-            "bits": args.decoding.bits.map(|bits| bits as u8),
-            "seed": args.seed,
-        }),
-        findings: Findings {
-            points,
-            ..Findings::default()
-        },
-        notes,
-    }))
+    let settings = json!({
+        "quick": args.quick,
+        "sets": sets,
+        "rows": args.rows().settings(),
+        "resize": args.decoding.resize,
+        "gray": args.decoding.gray,
+        "skip_broken": args.decoding.skip_broken,
+        "exif": !args.decoding.no_exif,
+        "bits": args.decoding.bits.map(|bits| bits as u8),
+        "seed": args.seed,
+    });
+    let findings = Findings {
+        points,
+        ..Findings::default()
+    };
+    Ok(Some(made(figure, settings, notes, findings)))
 }
 
 /// The folder that keeps the finished spaces of a figure.
@@ -183,7 +180,7 @@ fn cubes(
     inputs: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
-) -> Result<Option<Outcome>> {
+) -> Result<Option<Experiment>> {
     if inputs.fig5.is_empty() {
         return Ok(None);
     }
@@ -198,18 +195,16 @@ fn cubes(
         exclude_rows: None,
         ..args.rows.settings()
     };
-    Ok(Some(Outcome {
-        settings: json!({
-            "dimensions": CUBES,
-            "mapped_to": MAPPED,
-            "spaces": args.spaces,
-            "rows": rows,
-            "seed": args.seed,
-        }),
-        findings: Findings {
-            cubes,
-            ..Findings::default()
-        },
-        notes: Vec::new(),
-    }))
+    let settings = json!({
+        "dimensions": CUBES,
+        "mapped_to": MAPPED,
+        "spaces": args.spaces,
+        "rows": rows,
+        "seed": args.seed,
+    });
+    let findings = Findings {
+        cubes,
+        ..Findings::default()
+    };
+    Ok(Some(made("fig5", settings, Vec::new(), findings)))
 }

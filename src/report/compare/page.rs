@@ -1,7 +1,7 @@
 //! A comparison as one page: the findings, the figures, the tables, the contact sheets, and how it was made.
 
 use super::names::shortened;
-use super::spaces::columns;
+use super::spaces::{columns, of_pairs};
 use super::{figures, reading, words};
 use crate::error::Result;
 use crate::report::html::{self, Table};
@@ -179,23 +179,9 @@ fn caption(figure: &str) -> &'static str {
 
 /// Every pair of spaces; `first` is the first space.
 fn pairs(report: &Report, first: &str) -> Markup {
-    let row = |pair: &Pair| {
-        vec![
-            pair.a.clone(),
-            pair.b.clone(),
-            pair.both_inside.to_string(),
-            pair.only_a_inside.to_string(),
-            pair.only_b_inside.to_string(),
-            pair.neither_inside.to_string(),
-            pair.undecided.to_string(),
-            words::probability(pair.p_value),
-            words::probability(pair.p_holm),
-        ]
-    };
     let table = |caption: &str, pairs: &[&Pair]| {
-        let head = "A; B; Inside both; Only A; Only B; Neither; Undecided; p; p, Holm".split("; ");
-        let rows = pairs.iter().map(|pair| row(pair));
-        html::table(&Table::new(caption, head, rows).named_by(2))
+        let table = Table::of(caption, &of_pairs(), pairs.iter().copied());
+        html::table(&table.named_by(2).titled())
     };
     let all: Vec<&Pair> = report.pairs.iter().collect();
     let (of_first, others): (Vec<_>, Vec<_>) = all.iter().partition(|pair| pair.a == *first);

@@ -1,14 +1,14 @@
-//! The table of spaces: its columns, which a terminal and a page share.
+//! The columns of the tables of spaces and of pairs of spaces, which a terminal and a page share.
 
 use super::words;
 use crate::report::columns::{TableColumn, columns};
-use crate::study::compare::SpaceReport;
+use crate::study::compare::{Pair, SpaceReport};
 
 fn estimate(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| format!("{value:.1}"))
 }
 
-/// The columns, with their meaning.
+/// The columns of the spaces, with their meaning.
 pub fn columns() -> Vec<TableColumn<'static, SpaceReport>> {
     columns! { space: SpaceReport;
         "space" = space.space.clone(), "The transformation of the rows before queries are judged.";
@@ -41,5 +41,20 @@ pub fn columns() -> Vec<TableColumn<'static, SpaceReport>> {
             long if long >= 100.0 => format!("{long:.0}"),
             short => format!("{short:.1}"),
         }, "Seconds that the space took.";
+    }
+}
+
+/// The columns of pairs of spaces A and B.
+pub fn of_pairs() -> Vec<TableColumn<'static, Pair>> {
+    columns! { pair: Pair;
+        "A" = pair.a.clone(), "One space.";
+        "B" = pair.b.clone(), "The other.";
+        "inside both" = pair.both_inside.to_string(), "Queries inside both.";
+        "only A" = pair.only_a_inside.to_string(), "Queries inside A alone.";
+        "only B" = pair.only_b_inside.to_string(), "Queries inside B alone.";
+        "neither" = pair.neither_inside.to_string(), "Queries inside none of them.";
+        "undecided" = pair.undecided.to_string(), "Queries that are undecided in one of them.";
+        "p" = words::probability(pair.p_value), "McNemar's exact test, two-sided.";
+        "p, Holm" = words::probability(pair.p_holm), "The same, corrected for all pairs.";
     }
 }

@@ -1,11 +1,11 @@
 //! A comparison as text for a terminal, at most 120 columns wide.
 
 use super::names::shortened;
-use super::spaces::columns;
+use super::spaces::{columns, of_pairs};
 use super::words;
 use crate::report::numerals::filled;
 use crate::report::text_table::Table;
-use crate::study::compare::{LabelReport, Pair, Report, SetReport, SpaceReport};
+use crate::study::compare::{LabelReport, Report, SetReport, SpaceReport};
 
 /// The width of the terminal in letters.
 const WIDE: usize = 120;
@@ -45,6 +45,12 @@ pub fn table(report: &Report) -> String {
     text + &classes(&report.spaces)
 }
 
+/// Breaks the names of a table.
+fn break_names(table: &mut Table) {
+    let names = table.rows.iter_mut().filter_map(|row| row.first_mut());
+    names.for_each(|name| *name = broken(name));
+}
+
 /// A name in lines of at most [`NAME`] letters, broken before a punctuation mark where possible.
 fn broken(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
@@ -74,8 +80,7 @@ fn rates(spaces: &[SpaceReport]) -> String {
     // The line above the table says that rates are in percent.
     let heads = table.head.iter_mut();
     heads.for_each(|name| *name = name.replace(", %", ""));
-    let names = table.rows.iter_mut().filter_map(|row| row.first_mut());
-    names.for_each(|name| *name = broken(name));
+    break_names(&mut table);
     let key = "
 outside: of the hull. left out: % of reference rows outside the hull of all other rows.
 rank: affine rank of the reference. Gaussian: Gaussian data of the same N and rank.
@@ -238,26 +243,15 @@ fn pairs(report: &Report) -> String {
     if count == 0 {
         return String::new();
     }
-    let head = "space; inside both; only this; only first; neither; undecided; p; p, Holm";
-    let row = |pair: &Pair| {
-        vec![
-            broken(&pair.b),
-            pair.both_inside.to_string(),
-            pair.only_b_inside.to_string(),
-            pair.only_a_inside.to_string(),
-            pair.neither_inside.to_string(),
-            pair.undecided.to_string(),
-            words::probability(pair.p_value),
-            words::probability(pair.p_holm),
-        ]
-    };
-    let table = Table::new("", head.split("; "), shown.map(row));
+    // The heading names A.
+    let mut table = Table::of("", &of_pairs()[1..], shown);
+    break_names(&mut table);
     let rest = match report.pairs.len() - count {
         0 => String::new(),
         rest => format!("\npairs not shown: {rest}; the JSON summary and the report have all\n"),
     };
     format!(
-        "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided; Holm: corrected for all {} pairs \
+        "\nagainst A = {first}, query by query\n\n{}\np: McNemar's exact test, two-sided; Holm: corrected for all {} pairs \
          of spaces\n{rest}",
         table.text(),
         report.pairs.len()

@@ -22,26 +22,25 @@ use crate::study::outcomes::Outcomes;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// The names of the tables and of the figures, without endings.
+const TABLES: [&str; 3] = ["outcomes", "outcome_pairs", "outcome_deciles"];
+const FIGURES: [&str; 3] = ["outcomes_heat", "outcomes_deciles", "outcomes_roc"];
+
 /// Every file that `hullscope errors` may write into a folder.
 pub fn written(folder: &Path) -> Vec<PathBuf> {
-    let tables = ["outcomes", "outcome_pairs", "outcome_deciles"];
-    let tables = tables.map(|name| format!("{name}.parquet"));
-    let figures = ["outcomes_heat", "outcomes_deciles", "outcomes_roc"];
-    let figures = figures.map(|name| ["png", "svg"].map(|ending| format!("{name}.{ending}")));
-    let names = tables.into_iter().chain(figures.into_iter().flatten());
-    let names = names.chain(["outcomes.html".to_string()]);
-    names.map(|name| folder.join(name)).collect()
+    let tables = TABLES.iter().map(|name| (name, "parquet"));
+    let figures = ["png", "svg"].map(|ending| FIGURES.iter().map(move |name| (name, ending)));
+    let all = tables.chain(figures.into_iter().flatten());
+    all.chain([(&"outcomes", "html")])
+        .map(|(name, ending)| folder.join(format!("{name}.{ending}")))
+        .collect()
 }
 
 /// The figures that the outcome has, with the names of their files without extension.
 pub fn figures(outcomes: &Outcomes) -> Vec<(&'static str, plot::Figure)> {
-    let all = [
-        ("outcomes_heat", heat_figure(outcomes)),
-        ("outcomes_deciles", deciles_figure(outcomes)),
-        ("outcomes_roc", roc_figure(outcomes)),
-    ];
-    all.into_iter()
-        .filter_map(|(name, figure)| Some((name, figure?)))
+    let draw = [heat_figure, deciles_figure, roc_figure];
+    let each = FIGURES.into_iter().zip(draw);
+    each.filter_map(|(name, draw)| Some((name, draw(outcomes)?)))
         .collect()
 }
 
@@ -54,30 +53,13 @@ pub fn write_all(
     settings: &Value,
     outcomes: &Outcomes,
 ) -> Result<()> {
-    let path = |name: &str| folder.join(format!("{name}.parquet"));
-    let (notions, pairs) = (&outcomes.notions, &outcomes.comparisons);
-    write(
-        &path("outcomes"),
-        command,
-        settings,
-        &columns::notions(),
-        notions,
-    )?;
-    write(
-        &path("outcome_pairs"),
-        command,
-        settings,
-        &columns::pairs(),
-        pairs,
-    )?;
-    let deciles = columns::decile_rows(outcomes);
-    write(
-        &path("outcome_deciles"),
-        command,
-        settings,
-        &columns::deciles(),
-        &deciles,
-    )?;
+    let [notions, pairs, deciles] = TABLES.map(|name| folder.join(format!("{name}.parquet")));
+    let rows = &outcomes.notions;
+    write(&notions, command, settings, &columns::notions(), rows)?;
+    let rows = &outcomes.comparisons;
+    write(&pairs, command, settings, &columns::pairs(), rows)?;
+    let rows = columns::decile_rows(outcomes);
+    write(&deciles, command, settings, &columns::deciles(), &rows)?;
     let mut figures = figures(outcomes).into_iter();
     figures.try_for_each(|(name, figure)| plot::write_both(folder, name, &figure))
 }
