@@ -1,6 +1,7 @@
 //! `hullscope bench`: is a GPU worth it here?
 
 use super::numbers;
+use super::run::tell_notes;
 use crate::bench::{self, BenchPlan, Candidate};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -196,11 +197,7 @@ fn check_outputs(args: &Args) -> Result<()> {
 
 /// Prints the results, and writes the files that were asked for.
 fn write(args: &Args, context: &BenchContext, report: &Report) -> Result<()> {
-    if !args.quiet {
-        for warning in &context.warnings {
-            file::tell(&format!("note: {warning}"));
-        }
-    }
+    tell_notes(args.quiet, &context.warnings);
     if let Some(path) = &args.plot {
         plot::write(path, &show::figure(context, report))?;
     }

@@ -2,6 +2,7 @@
 
 use super::numbers;
 use super::progress::{Bar, Shown};
+use super::run::tell_notes;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::archive;
@@ -98,12 +99,11 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         }
     }
     drop(bar);
-    if !args.quiet {
-        said.iter()
-            .for_each(|note| file::tell(&format!("note: {note}")));
-        file::print(&(written.join("\n") + "\n"))?;
+    tell_notes(args.quiet, said);
+    match args.quiet {
+        true => Ok(()),
+        false => file::print(&(written.join("\n") + "\n")),
     }
-    Ok(())
 }
 
 impl Args {

@@ -25,9 +25,7 @@ pub struct RunArgs {
 impl RunArgs {
     /// Prints notes on stderr, one line each, unless --quiet.
     pub fn note(&self, notes: impl IntoIterator<Item = impl Display>) {
-        for note in notes.into_iter().filter(|_| !self.quiet) {
-            file::tell(&format!("note: {note}"));
-        }
+        tell_notes(self.quiet, notes);
     }
 
     /// Prints a line on stderr, such as the engine that was taken, unless --quiet.
@@ -40,5 +38,12 @@ impl RunArgs {
     /// How progress is shown.
     pub fn shown(&self) -> Shown {
         self.progress.unless(self.quiet)
+    }
+}
+
+/// Prints notes on stderr, one line each, unless `quiet`.
+pub fn tell_notes(quiet: bool, notes: impl IntoIterator<Item = impl Display>) {
+    for note in notes.into_iter().filter(|_| !quiet) {
+        file::tell(&format!("note: {note}"));
     }
 }

@@ -9,20 +9,13 @@ use super::{Lines, Series};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{BLACK, Color};
 
-/// The scales of a panel and its rectangle.
-struct Frame {
+/// A panel: its curves, its rectangle, its scales, and what it is drawn on.
+struct Frame<'f, 'a, B: DrawingBackend> {
+    canvas: &'f Canvas<'a, B>,
+    lines: &'f Lines,
     plot: Area,
     x: Scale,
     y: Scale,
-}
-
-impl Frame {
-    fn place(&self, x: f64, y: f64) -> Place {
-        (
-            self.plot.left + self.x.place(x) * self.plot.width(),
-            self.plot.bottom - self.y.place(y) * (self.plot.bottom - self.plot.top),
-        )
-    }
 }
 
 /// Draws the panel into its area.
@@ -54,6 +47,8 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let legend = Legend::new(spotted.chain(named), area.right - left);
     let head = if lines.title.is_empty() { 0.0 } else { 20.0 };
     let frame = Frame {
+        canvas,
+        lines,
         plot: Area {
             left,
             top: area.top + head + 10.0 + legend.height(),
@@ -68,39 +63,81 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let title = canvas::fitted(&lines.title, Size::Normal, room);
     canvas.centred(&title, Size::Normal, middle, area.top + 12.0)?;
     legend.draw(canvas, left, area.top + head + 12.0)?;
-    vertical_axis(canvas, frame.plot, &frame.y)?;
-    horizontal_axis(
-        canvas,
-        area.right + 10.0,
-        frame.plot,
-        &frame.x,
-        &lines.x.label,
-    )?;
-    axis_lines(canvas, frame.plot)?;
-    canvas.rotated(&lines.y.label, area.left + 10.0, frame.plot.middle_down())?;
-    for series in &lines.series {
-        band(canvas, &frame, lines, series)?;
-    }
-    for series in &lines.series {
-        curve(canvas, &frame, lines, series)?;
-    }
-    spots::draw(canvas, frame.plot, lines, |x, y| frame.place(x, y))
+    frame.axes(area)?;
+    let mut series = lines.series.iter();
+    series.clone().try_for_each(|series| frame.band(series))?;
+    series.try_for_each(|series| frame.curve(series))?;
+    spots::draw(canvas, frame.plot, lines, |at| frame.place(at))
 }
 
-/// Grid and numbers of the vertical axis.
-fn vertical_axis<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area, scale: &Scale) -> Drawn {
-    for tick in &scale.ticks {
-        let y = plot.bottom - scale.place(*tick) * (plot.bottom - plot.top);
-        canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
-        canvas.right_aligned(&written(*tick), plot.left - 6.0, y)?;
+impl<B: DrawingBackend> Frame<'_, '_, B> {
+    fn place(&self, (x, y): (f64, f64)) -> Place {
+        (
+            self.plot.left + self.x.place(x) * self.plot.width(),
+            self.plot.bottom - self.y.place(y) * (self.plot.bottom - self.plot.top),
+        )
     }
-    Ok(())
-}
 
-/// The lines of both axes.
-fn axis_lines<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
-    let [upper_left, _, lower_right, lower_left] = plot.corners();
-    canvas.line(&[upper_left, lower_left, lower_right], BLACK, 1.0)
+    /// Whether a point can be shown.
+    fn shows(&self, (x, y): (f64, f64)) -> bool {
+        Scale::shows(&self.lines.x, x) && Scale::shows(&self.lines.y, y)
+    }
+
+    /// Grid, numbers, lines and labels of both axes.
+    fn axes(&self, area: Area) -> Drawn {
+        let (canvas, plot) = (self.canvas, self.plot);
+        for tick in &self.y.ticks {
+            let y = plot.bottom - self.y.place(*tick) * (plot.bottom - plot.top);
+            canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
+            canvas.right_aligned(&written(*tick), plot.left - 6.0, y)?;
+        }
+        horizontal_axis(
+            canvas,
+            area.right + 10.0,
+            plot,
+            &self.x,
+            &self.lines.x.label,
+        )?;
+        let [upper_left, _, lower_right, lower_left] = plot.corners();
+        canvas.line(&[upper_left, lower_left, lower_right], BLACK, 1.0)?;
+        canvas.rotated(&self.lines.y.label, area.left + 10.0, plot.middle_down())
+    }
+
+    /// The band of a series, if it has one.
+    fn band(&self, series: &Series) -> Drawn {
+        let both = series.points.iter().zip(&series.band);
+        let ends = both.map(|(point, band)| [(point.0, band.0), (point.0, band.1)]);
+        let shown: Vec<[Place; 2]> = ends
+            .filter(|ends| ends.iter().all(|end| self.shows(*end)))
+            .map(|ends| ends.map(|end| self.place(end)))
+            .collect();
+        if shown.len() < 2 {
+            return Ok(());
+        }
+        let upper = shown.iter().map(|[_, high]| *high);
+        let lower = shown.iter().rev().map(|[low, _]| *low);
+        let corners: Vec<Place> = upper.chain(lower).collect();
+        let colour = Style::of(series.style).colour;
+        self.canvas.fill(&corners, colour.mix(0.18))
+    }
+
+    fn curve(&self, series: &Series) -> Drawn {
+        let (canvas, style) = (self.canvas, Style::of(series.style));
+        let shown = series.points.iter().copied().filter(|at| self.shows(*at));
+        let places: Vec<Place> = shown.map(|at| self.place(at)).collect();
+        if series.thin && series.label.is_empty() {
+            return canvas.line(&places, style.colour, 0.75);
+        }
+        if series.thin || places.len() > 1 {
+            canvas.dashed(&places, style.colour, 1.5, style.dash)?;
+        }
+        match series.thin || !series.markers && places.len() > 1 {
+            true => Ok(()),
+            false => places
+                .iter()
+                .try_for_each(|place| canvas.marker(*place, style)),
+        }
+    }
 }
 
 /// The horizontal axis: grid, ticks, numbers up to `right`, and the label below.
@@ -124,57 +161,4 @@ pub(super) fn horizontal_axis<B: DrawingBackend>(
         }
     }
     canvas.centred(label, Size::Normal, plot.middle(), plot.bottom + 33.0)
-}
-
-/// The band of a series, if it has one.
-fn band<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    frame: &Frame,
-    lines: &Lines,
-    series: &Series,
-) -> Drawn {
-    let both = series.points.iter().zip(&series.band);
-    let shown: Vec<(f64, f64, f64)> = both
-        .map(|(point, band)| (point.0, band.0, band.1))
-        .filter(|&(x, low, high)| {
-            Scale::shows(&lines.x, x) && Scale::shows(&lines.y, low) && Scale::shows(&lines.y, high)
-        })
-        .collect();
-    if shown.len() < 2 {
-        return Ok(());
-    }
-    let upper = shown.iter().map(|&(x, _, high)| frame.place(x, high));
-    let lower = shown.iter().rev().map(|&(x, low, _)| frame.place(x, low));
-    let corners: Vec<Place> = upper.chain(lower).collect();
-    canvas.fill(&corners, Style::of(series.style).colour.mix(0.18))
-}
-
-fn curve<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    frame: &Frame,
-    lines: &Lines,
-    series: &Series,
-) -> Drawn {
-    let style = Style::of(series.style);
-    let places: Vec<Place> = series
-        .points
-        .iter()
-        .filter(|(x, y)| Scale::shows(&lines.x, *x) && Scale::shows(&lines.y, *y))
-        .map(|&(x, y)| frame.place(x, y))
-        .collect();
-    if series.thin && !series.label.is_empty() {
-        return canvas.dashed(&places, style.colour, 1.5, style.dash);
-    }
-    if series.thin {
-        return canvas.line(&places, style.colour, 0.75);
-    }
-    if places.len() > 1 {
-        canvas.dashed(&places, style.colour, 1.5, style.dash)?;
-    }
-    if !series.markers && places.len() > 1 {
-        return Ok(());
-    }
-    places
-        .iter()
-        .try_for_each(|place| canvas.marker(*place, style))
 }

@@ -23,7 +23,7 @@ pub fn draw<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
     plot: Area,
     lines: &Lines,
-    place: impl Fn(f64, f64) -> Place,
+    place: impl Fn((f64, f64)) -> Place,
 ) -> Drawn {
     let shows = |at: (f64, f64)| Scale::shows(&lines.x, at.0) && Scale::shows(&lines.y, at.1);
     let each = lines.spots.iter().flat_map(|spots| {
@@ -31,7 +31,7 @@ pub fn draw<B: DrawingBackend>(
         spots.all.iter().map(move |spot| (style, spot))
     });
     let shown: Vec<(Style, &Spot)> = each.filter(|(_, spot)| shows(spot.at)).collect();
-    let places: Vec<Place> = shown.iter().map(|(_, s)| place(s.at.0, s.at.1)).collect();
+    let places: Vec<Place> = shown.iter().map(|(_, s)| place(s.at)).collect();
     let named = || {
         let each = shown.iter().zip(&places);
         each.filter(|((_, spot), _)| !spot.label.is_empty())
@@ -47,7 +47,7 @@ pub fn draw<B: DrawingBackend>(
     }
     for ((style, spot), at) in shown.iter().zip(&places) {
         if let Some((low, high)) = spot.interval {
-            let ends = [place(spot.at.0, low), place(spot.at.0, high)];
+            let ends = [low, high].map(|end| place((spot.at.0, end)));
             canvas.line(&ends, style.colour, 1.0)?;
         }
         canvas.marker(*at, *style)?;
