@@ -347,29 +347,21 @@ fn draw(control: &Control, stop: &AtomicBool) {
     let known = style("{prefix:>10} {wide_bar} {percent:>3} %  {msg}  {eta} left");
     let unknown = style("{prefix:>10} {spinner} {msg}");
     let mut before: Option<Progress> = None;
-    let mut named = String::new();
+    let mut seen = None;
     while !stop.load(Relaxed) {
         let now = control.progress();
-        let task = control.task();
-        let fresh = before.as_ref().is_none_or(|before| {
-            let known_total = |progress: &Progress| progress.total > 0;
-            (before.stage, &before.notion) != (now.stage, &now.notion)
-                || known_total(before) != known_total(&now)
-        });
-        let fresh = fresh || task != named;
+        let work = (now.stage, now.notion.clone(), now.total > 0, control.task());
+        let fresh = seen.as_ref() != Some(&work);
         if fresh {
             bar.reset();
-            bar.set_style(if now.total > 0 {
-                known.clone()
-            } else {
-                unknown.clone()
-            });
+            let style = if now.total > 0 { &known } else { &unknown };
+            bar.set_style(style.clone());
             let name = name(now.stage, &now.notion);
-            bar.set_prefix(match task.as_str() {
+            bar.set_prefix(match work.3.as_str() {
                 "" => name,
                 task => format!("{task}: {name}"),
             });
-            named = task;
+            seen = Some(work);
         }
         bar.set_length(now.total.max(1));
         bar.set_position(now.done.min(now.total.max(1)));
@@ -424,17 +416,12 @@ fn message(now: &Progress, before: Option<&Progress>) -> String {
     {
         parts.push(format!("round {}, {} open", now.round, now.open));
     }
-    let seconds = now.scan_seconds - before.map_or(0.0, |before| before.scan_seconds);
-    if let Some(before) = before.filter(|_| seconds > 0.0) {
-        parts.push(format!(
-            "{:.0} GFLOP/s",
-            (now.flop - before.flop) as f64 * 1e-9 / seconds
-        ));
-    } else if now.scan_seconds > 0.0 {
-        parts.push(format!(
-            "{:.0} GFLOP/s",
-            now.flop as f64 * 1e-9 / now.scan_seconds
-        ));
+    // The speed since the last reading, or where nothing was scanned since, that of the whole stage.
+    let since = before.filter(|before| now.scan_seconds > before.scan_seconds);
+    let since = since.map(|b| (now.flop - b.flop, now.scan_seconds - b.scan_seconds));
+    let (flop, seconds) = since.unwrap_or((now.flop, now.scan_seconds));
+    if seconds > 0.0 {
+        parts.push(format!("{:.0} GFLOP/s", flop as f64 * 1e-9 / seconds));
     }
     parts.join(", ")
 }

@@ -43,6 +43,33 @@ impl Pictures<'_> {
             ImageSet::Queries => (self.queries, self.query_shape),
         }
     }
+
+    /// `test 123, Sneaker`: the number in the file, and the class.
+    fn name(&self, of: ImageSet, row: u64) -> String {
+        let word = match of {
+            ImageSet::Reference => "train",
+            ImageSet::Queries => "test",
+        };
+        let number = self.set(of).0.number(row as usize);
+        match self.class(of, row).as_str() {
+            "" => format!("{word} {number}"),
+            class => format!("{word} {number}, {class}"),
+        }
+    }
+
+    /// The class of an image; empty where it is not known.
+    fn class(&self, of: ImageSet, row: u64) -> String {
+        let class = self.classes.and_then(|classes| {
+            let classes_of = match of {
+                ImageSet::Reference => &classes.reference,
+                ImageSet::Queries => &classes.queries,
+            };
+            let class = *classes_of.get(row as usize)?;
+            let name = classes.names.get(class as usize).cloned();
+            Some(name.unwrap_or_else(|| class.to_string()))
+        });
+        class.unwrap_or_default()
+    }
 }
 
 /// The sheet of a space as PNG: its most interpolated queries with nearest reference image and certificate, and its most
@@ -56,7 +83,7 @@ pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<V
         return Ok(None);
     }
     let shown = Shown::of(picks, pictures)?;
-    let layout = SheetLayout::of(space, picks, pictures, &shown);
+    let layout = SheetLayout::of(space, picks, &shown);
     let bytes = layout.draw();
     let what = format!("the contact sheet of {space} cannot be drawn");
     bytes
@@ -88,7 +115,8 @@ fn heaviest(pick: &Pick) -> &[(u64, f64)] {
 }
 
 /// Every image on a sheet, and the values of black and white.
-struct Shown {
+struct Shown<'a> {
+    pictures: &'a Pictures<'a>,
     images: Vec<(ImageSet, u64, Vec<f64>)>,
     /// The weighted mean of each certificate's images, by the query's row.
     means: Vec<(u64, Vec<f64>)>,
@@ -98,8 +126,8 @@ struct Shown {
     margins: bool,
 }
 
-impl Shown {
-    fn of(picks: &Picks, pictures: &Pictures) -> Result<Self> {
+impl<'a> Shown<'a> {
+    fn of(picks: &Picks, pictures: &'a Pictures<'a>) -> Result<Self> {
         let (mut images, mut means) = (Vec::new(), Vec::new());
         for pick in picks.interpolated.iter().chain(&picks.extrapolated) {
             let support = heaviest(pick);
@@ -125,6 +153,7 @@ impl Shown {
             })
         };
         Ok(Shown {
+            pictures,
             images,
             means,
             black,
@@ -134,14 +163,14 @@ impl Shown {
     }
 
     /// An image at the size at which it is drawn.
-    fn picture(&self, of: ImageSet, row: u64, pictures: &Pictures) -> RgbImage {
-        let (_, shape) = pictures.set(of);
-        fitted(&picture(
-            self.values(of, row),
-            shape,
-            self.black,
-            self.white,
-        ))
+    fn picture(&self, of: ImageSet, row: u64) -> RgbImage {
+        let (_, shape) = self.pictures.set(of);
+        self.drawn(self.values(of, row), shape)
+    }
+
+    /// The values of an image, as they are drawn.
+    fn drawn(&self, values: &[f64], shape: Shape) -> RgbImage {
+        fitted(&picture(values, shape, self.black, self.white))
     }
 
     fn values(&self, of: ImageSet, row: u64) -> &[f64] {
@@ -152,38 +181,32 @@ impl Shown {
     /// The picture of the query after the space's transformation, if that is an image other than the query's own.
     fn seen(&self, pick: &Pick) -> Option<RgbImage> {
         let seen = pick.seen.as_ref()?;
-        let values = doubles(&seen.values);
-        Some(fitted(&picture(
-            &values, seen.shape, self.black, self.white,
-        )))
+        Some(self.drawn(&doubles(&seen.values), seen.shape))
     }
 
     /// The mean of the certificate of a query, and the query minus that mean: grey where there is no difference.
-    fn mean(&self, pick: &Pick, pictures: &Pictures) -> Option<[RgbImage; 2]> {
+    fn mean(&self, pick: &Pick) -> Option<[RgbImage; 2]> {
         if let (Some(seen), Some(mean)) = (&pick.seen, &pick.mean) {
             let (own, mean) = (doubles(&seen.values), doubles(&mean.values));
-            let difference: Vec<f64> = own
-                .iter()
-                .zip(&mean)
-                .map(|(own, mean)| own - mean)
-                .collect();
+            let difference = own.iter().zip(&mean).map(|(own, mean)| own - mean);
+            let difference: Vec<f64> = difference.collect();
             return Some(self.mean_and_difference(&mean, &difference, seen.shape));
         }
         let (_, mean) = self.means.iter().find(|(query, _)| *query == pick.query)?;
         let own = self.values(ImageSet::Queries, pick.query);
         // The channels of the two sets may be in different order.
-        let place =
-            |at: usize| index_in_other_order(at, pictures.reference_shape, pictures.query_shape);
+        let shape = self.pictures.reference_shape;
+        let place = |at| index_in_other_order(at, shape, self.pictures.query_shape);
         let minus = |(at, mean): (usize, &f64)| own.get(place(at)).map_or(0.0, |own| own - mean);
         let difference: Vec<f64> = mean.iter().enumerate().map(minus).collect();
-        Some(self.mean_and_difference(mean, &difference, pictures.reference_shape))
+        Some(self.mean_and_difference(mean, &difference, shape))
     }
 
     /// Pictures of a mean and of a difference, where 0 is grey.
     fn mean_and_difference(&self, mean: &[f64], difference: &[f64], shape: Shape) -> [RgbImage; 2] {
         let span = self.white - self.black;
         [
-            fitted(&picture(mean, shape, self.black, self.white)),
+            self.drawn(mean, shape),
             fitted(&picture(difference, shape, -span, span)),
         ]
     }
@@ -308,11 +331,10 @@ struct SheetLayout {
 }
 
 impl SheetLayout {
-    fn of(space: &str, picks: &Picks, pictures: &Pictures, shown: &Shown) -> Self {
+    fn of(space: &str, picks: &Picks, shown: &Shown) -> Self {
         let inside = |pick: &&Pick| !pick.support.is_empty();
         let rows = picks.interpolated.iter().filter(inside);
-        let rows: Vec<Vec<Vec<CaptionedPicture>>> =
-            rows.map(|pick| groups(pick, pictures, shown)).collect();
+        let rows: Vec<Vec<Vec<CaptionedPicture>>> = rows.map(|pick| groups(pick, shown)).collect();
         let end = |row: &Vec<_>| lefts(row).last().map_or(0.0, |left| left + CELL);
         let ends = rows.iter().map(end);
         let widest = ends.fold(0.0, f64::max) + MARGIN;
@@ -336,7 +358,7 @@ impl SheetLayout {
         layout.line("Most interpolated", Size::Title);
         layout.y += 4.0;
         for (pick, row) in picks.interpolated.iter().filter(inside).zip(rows) {
-            layout.wide(&caption(pick, picks.margins, pictures), row);
+            layout.wide(&caption(pick, picks.margins, shown.pictures), row);
         }
         let others = picks.interpolated.iter().filter(|pick| !inside(pick));
         let others: Vec<&Pick> = others.collect();
@@ -344,7 +366,7 @@ impl SheetLayout {
             let none = others.len() == picks.interpolated.len();
             let start = if none { "no query is inside; " } else { "" };
             layout.line(&format!("{start}least far from the hull:"), Size::Normal);
-            layout.pairs(&others, pictures, shown);
+            layout.pairs(&others, shown);
         }
         layout.y += 8.0;
         layout.line("Most extrapolated", Size::Title);
@@ -353,7 +375,7 @@ impl SheetLayout {
             layout.line("no query is outside", Size::Normal);
         }
         let all: Vec<&Pick> = picks.extrapolated.iter().collect();
-        layout.pairs(&all, pictures, shown);
+        layout.pairs(&all, shown);
         layout.y += MARGIN - 8.0;
         layout
     }
@@ -386,27 +408,28 @@ impl SheetLayout {
     }
 
     /// Queries side by side, as many as fit.
-    fn pairs(&mut self, picks: &[&Pick], pictures: &Pictures, shown: &Shown) {
+    fn pairs(&mut self, picks: &[&Pick], shown: &Shown) {
         let across = ((self.width - 2.0 * MARGIN) / PAIR) as usize;
         for picks in picks.chunks(across.max(1)) {
             for (place, pick) in picks.iter().enumerate() {
-                self.pair(pick, MARGIN + PAIR * place as f64, pictures, shown);
+                self.pair(pick, MARGIN + PAIR * place as f64, shown);
             }
             self.y += CELL + 3.0 * LINE + 14.0;
         }
     }
 
     /// A query, the image that the space makes of it if there is one, and its nearest image, with captions below.
-    fn pair(&mut self, pick: &Pick, x: f64, pictures: &Pictures, shown: &Shown) {
-        let mut shots = vec![shown.picture(ImageSet::Queries, pick.query, pictures)];
+    fn pair(&mut self, pick: &Pick, x: f64, shown: &Shown) {
+        let pictures = shown.pictures;
+        let mut shots = vec![shown.picture(ImageSet::Queries, pick.query)];
         shots.extend(shown.seen(pick));
         let mut lines = vec![
-            name(ImageSet::Queries, pick.query, pictures),
+            pictures.name(ImageSet::Queries, pick.query),
             judged(pick, shown.margins),
         ];
         if let Some(row) = nearest(pick) {
-            shots.push(shown.picture(ImageSet::Reference, row, pictures));
-            let name = name(ImageSet::Reference, row, pictures);
+            shots.push(shown.picture(ImageSet::Reference, row));
+            let name = pictures.name(ImageSet::Reference, row);
             lines.push(format!("nearest {}: {name}", ratio(pick.nearest_ratio)));
         }
         for (number, picture) in shots.into_iter().enumerate() {
@@ -447,22 +470,21 @@ type CaptionedPicture = (RgbImage, [String; 2]);
 
 /// The pictures of a query inside, in separated groups: itself and its nearest image, the mean of its certificate, the
 /// certificate's rows.
-fn groups(pick: &Pick, pictures: &Pictures, shown: &Shown) -> Vec<Vec<CaptionedPicture>> {
+fn groups(pick: &Pick, shown: &Shown) -> Vec<Vec<CaptionedPicture>> {
     let plain = |text: &str| [text.to_string(), String::new()];
-    let query = shown.picture(ImageSet::Queries, pick.query, pictures);
+    let of_row = |above: String, row: u64| {
+        let class = shown.pictures.class(ImageSet::Reference, row);
+        (shown.picture(ImageSet::Reference, row), [above, class])
+    };
+    let query = shown.picture(ImageSet::Queries, pick.query);
     let mut own = vec![(query, plain("query"))];
     let below = ["transformed", "by the space"].map(String::from);
     own.extend(shown.seen(pick).map(|seen| (seen, below)));
-    own.extend(nearest(pick).map(|row| {
-        let below = ["nearest".into(), class(ImageSet::Reference, row, pictures)];
-        (shown.picture(ImageSet::Reference, row, pictures), below)
-    }));
-    let means = shown.mean(pick, pictures).into_iter().flatten();
+    own.extend(nearest(pick).map(|row| of_row("nearest".into(), row)));
+    let means = shown.mean(pick).into_iter().flatten();
     let means = means.zip(["mean", "difference"].map(plain));
-    let rows = heaviest(pick).iter().map(|&(row, weight)| {
-        let below = [share(weight), class(ImageSet::Reference, row, pictures)];
-        (shown.picture(ImageSet::Reference, row, pictures), below)
-    });
+    let rows = heaviest(pick).iter();
+    let rows = rows.map(|&(row, weight)| of_row(share(weight), row));
     vec![own, means.collect(), rows.collect()]
 }
 
@@ -490,7 +512,7 @@ fn distances(picks: &Picks) -> &'static str {
 
 /// The caption of a query: its name, verdict and distances.
 fn caption(pick: &Pick, margins: bool, pictures: &Pictures) -> String {
-    let name = name(ImageSet::Queries, pick.query, pictures);
+    let name = pictures.name(ImageSet::Queries, pick.query);
     let mut text = format!("{name}; {}", judged(pick, margins));
     if nearest(pick).is_some() {
         text += &format!("; nearest {}", ratio(pick.nearest_ratio));
@@ -513,34 +535,6 @@ fn judged(pick: &Pick, margins: bool) -> String {
         "outside" => format!("outside by {}", ratio(pick.distance_ratio)),
         other => other.into(),
     }
-}
-
-/// `test 123, Sneaker`: the number in the file, and the class.
-fn name(of: ImageSet, row: u64, pictures: &Pictures) -> String {
-    let word = match of {
-        ImageSet::Reference => "train",
-        ImageSet::Queries => "test",
-    };
-    let number = pictures.set(of).0.number(row as usize);
-    match class(of, row, pictures).as_str() {
-        "" => format!("{word} {number}"),
-        class => format!("{word} {number}, {class}"),
-    }
-}
-
-fn class(of: ImageSet, row: u64, pictures: &Pictures) -> String {
-    let Some(classes) = pictures.classes else {
-        return String::new();
-    };
-    let classes_of = match of {
-        ImageSet::Reference => &classes.reference,
-        ImageSet::Queries => &classes.queries,
-    };
-    let class = classes_of.get(row as usize).copied();
-    class.map_or(String::new(), |class| {
-        let name = classes.names.get(class as usize).cloned();
-        name.unwrap_or_else(|| class.to_string())
-    })
 }
 
 fn ratio(value: f64) -> String {
@@ -676,7 +670,7 @@ mod tests {
                 ..Picks::default()
             };
             let shown = Shown::of(&picks, &pictures).unwrap();
-            let layout = SheetLayout::of("pixels", &picks, &pictures, &shown);
+            let layout = SheetLayout::of("pixels", &picks, &shown);
             let texts: Vec<String> = layout.texts.iter().map(|text| text.text.clone()).collect();
             assert!(texts.contains(&"outside by 1.25".to_string()), "{texts:?}");
             let whole = texts.iter().all(|text| !text.ends_with('…'));
@@ -748,10 +742,10 @@ mod tests {
         });
         let picks = interpolated(vec![inside.clone()]);
         let shown = Shown::of(&picks, &pictures).unwrap();
-        let [mean, difference] = shown.mean(&inside, &pictures).unwrap();
+        let [mean, difference] = shown.mean(&inside).unwrap();
         assert_eq!(mean.get_pixel(0, 0).0, [100, 10, 50]);
         assert!(difference.pixels().all(|pixel| pixel.0 == [128; 3]));
-        let groups = groups(&inside, &pictures, &shown);
+        let groups = groups(&inside, &shown);
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 1]);
         assert_eq!(groups[0][1].0.get_pixel(5, 5).0, [7; 3]);
         // The mean of the transformed images takes the place of the mean of the images.
@@ -759,7 +753,7 @@ mod tests {
             values: vec![9.0],
             ..inside.seen.clone().unwrap()
         });
-        let [mean, difference] = shown.mean(&inside, &pictures).unwrap();
+        let [mean, difference] = shown.mean(&inside).unwrap();
         assert_eq!(mean.get_pixel(0, 0).0, [9; 3]);
         assert!(difference.get_pixel(0, 0).0[0] < 128);
     }
