@@ -105,7 +105,7 @@ fn what_the_table_says() {
             "1.23", "3.5"
         ]
     );
-    assert!(text.contains("against dims:16,seed=<b>&\", query by query"));
+    assert!(text.contains("against A = dims:16,seed=<b>&\", query by query"));
     let pair = text
         .lines()
         .filter(|line| line.starts_with("pixels"))
@@ -114,7 +114,7 @@ fn what_the_table_says() {
     let pair: Vec<_> = pair.split_whitespace().collect();
     assert_eq!(
         pair[1..],
-        ["0", "0", "700", "298", "2", "<", "1e-12", "<", "1e-12"]
+        ["0", "700", "0", "298", "2", "<", "1e-12", "<", "1e-12"]
     );
     assert_eq!(line("Bag")[1..], ["40.0", "(75.0)", "40.0", "(75.0)"]);
     assert!(text.contains("-: the reference has no row of the class\n"));
