@@ -187,9 +187,9 @@ fn pairs(report: &Report, first: &str) -> Markup {
     let (of_first, others): (Vec<_>, Vec<_>) = all.iter().partition(|pair| pair.a == *first);
     html! {
         p {
-            "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
-             B are equally likely. The last column is corrected by Holm for all " (all.len()) " pairs: among its p-values below \
-             0.05 there is a false positive with a probability of at most 0.05."
+            "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and \
+             only B are equally likely. The last column is corrected by Holm for all " (all.len()) " pairs: among its p-values \
+             below 0.05 there is a false positive with a probability of at most 0.05."
         }
         @if all.len() <= PAIRS {
             (table("All pairs of spaces.", &all))
@@ -305,10 +305,10 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Markup {
     let open = sheets.iter().position(certified).unwrap_or(0);
     html! {
         p {
-            "For each space: queries inside the hull that lie nearest to a reference image, with the images of their certificate \
-             (the query is their weighted mean in that space; the heaviest are shown); where few are inside, those least far from \
-             the hull; and the queries farthest outside, if any are. Beside a query: the query as the space transforms it, if that \
-             is an image, and its nearest reference image."
+            "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
+             certificate (the query is their weighted mean in that space; the heaviest are shown); where few are inside, those \
+             least far from the hull; and the queries farthest outside, if any are. Beside a query: the query as the space \
+             transforms it, if that is an image, and its nearest reference image."
         }
         @for (place, (space, png)) in sheets.iter().enumerate() {
             @let alt = format!("Contact sheet of {space}: the most interpolated and the most extrapolated queries");
