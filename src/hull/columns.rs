@@ -438,7 +438,9 @@ impl<'a> SharedColumns<'a> {
                 .flat_map(|q| q.direction().iter().copied())
                 .collect();
             let wanted = pooled(self.metric.dim());
-            let prices = self.pool.price(&directions, wanted, true, control)?;
+            let prices = self
+                .pool
+                .price(&directions, (wanted, None), true, control)?;
             asking.par_iter_mut().enumerate().for_each(|(i, q)| {
                 let slots = prices.of(i).1.iter().copied();
                 let excluded = q.excluded;

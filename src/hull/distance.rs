@@ -257,7 +257,9 @@ impl Solver<'_> {
         let offers = match self.pool_starts() {
             false => self.scanned(group, targets.clone(), k, queries, excluded, control)?,
             true => {
-                let prices = self.euclidean_pool.price(&targets, k, false, control)?;
+                let prices = self
+                    .euclidean_pool
+                    .price(&targets, (k, None), false, control)?;
                 let slots = |b| prices.of(b).1.to_vec();
                 (0..group.len()).map(|b| (slots(b), 0, 0.0)).collect()
             }

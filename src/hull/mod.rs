@@ -406,7 +406,7 @@ impl<'a> Solver<'a> {
         }
         let targets: Vec<f64> = open.iter().flat_map(|q| q.target.iter().copied()).collect();
         let wanted = soften::wanted(d, open.len());
-        let prices = self.pool.price(&targets, wanted, false, control)?;
+        let prices = self.pool.price(&targets, (wanted, None), false, control)?;
         for (b, q) in open.iter_mut().enumerate() {
             let (scores, slots, _) = prices.of(b);
             let reach = scores.first().copied().unwrap_or(0.0);
@@ -471,10 +471,21 @@ impl<'a> Solver<'a> {
         if self.pool.len() == 0 {
             return Ok(offers);
         }
-        let prices = self.pool.price(targets, 1, false, control)?;
+        let squares: Vec<f64> = targets
+            .chunks_exact(dim)
+            .map(|t| min_norm::dot(t, t))
+            .collect();
+        let asked = (1, Some(squares.as_slice()));
+        let prices = self.pool.price(targets, asked, false, control)?;
         let target = |b: usize| &targets[b * dim..(b + 1) * dim];
-        let separated = |b: usize| prices.of(b).0[0] < min_norm::dot(target(b), target(b));
-        let refuted: Vec<usize> = (0..offers.len()).filter(|&b| !separated(b)).collect();
+        let is_refuted = |&b: &usize| {
+            prices
+                .of(b)
+                .0
+                .first()
+                .is_some_and(|&best| best >= squares[b])
+        };
+        let refuted: Vec<usize> = (0..offers.len()).filter(is_refuted).collect();
         if refuted.is_empty() {
             return Ok(offers);
         }
@@ -482,7 +493,7 @@ impl<'a> Solver<'a> {
         let again: Vec<f64> = each.copied().collect();
         let prices = self
             .pool
-            .price(&again, loop_k(dim, refuted.len()), false, control)?;
+            .price(&again, (loop_k(dim, refuted.len()), None), false, control)?;
         for (i, b) in refuted.into_iter().enumerate() {
             offers[b] = prices.of(i).1.to_vec();
         }

@@ -245,6 +245,11 @@ impl Open {
         self.state = State::Pricing;
     }
 
+    /// The score of the active rows for the direction `-p`: rows above it lower the norm.
+    fn level(&self) -> f64 {
+        -dot(&self.point, &self.target) - dot(&self.point, &self.point)
+    }
+
     /// Evaluate the prices of the pool for the direction `-p`: continue with better slots, or wait for a full scan. If
     /// no slot of the prices is better but another one may be, the state stays, so that the pool is priced again in f64;
     /// unless these prices are `fine`.
@@ -431,13 +436,14 @@ impl Group<'_, '_> {
     /// whether any query has new candidates.
     fn price(&self, open: &mut [Open], control: &Control) -> Result<bool> {
         for fine in [false, true] {
-            let pricing = open.iter().filter(|q| q.state == State::Pricing);
-            let directions: Vec<f64> = pricing.flat_map(|q| q.point.iter().map(|v| -v)).collect();
+            let pricing = || open.iter().filter(|q| q.state == State::Pricing);
+            let directions: Vec<f64> = pricing().flat_map(|q| q.point.iter().map(|v| -v)).collect();
             if directions.is_empty() {
                 break;
             }
-            let wanted = pooled(self.metric.dim());
-            let prices = self.pool.price(&directions, wanted, fine, control)?;
+            let levels: Vec<f64> = pricing().map(Open::level).collect();
+            let asked = (pooled(self.metric.dim()), Some(levels.as_slice()));
+            let prices = self.pool.price(&directions, asked, fine, control)?;
             let pricing = open.iter_mut().filter(|q| q.state == State::Pricing);
             for (b, q) in pricing.enumerate() {
                 // If the pool is empty, because a scan could not rank any row, the lists are empty and the query waits

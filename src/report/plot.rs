@@ -267,7 +267,7 @@ pub enum PictureFormat {
 }
 
 impl PictureFormat {
-    /// The format for a path. Errors ([`Error::Usage`]): another extension.
+    /// The format for a path. Errors ([`crate::Error::Usage`]): another extension.
     pub fn of(path: &Path) -> Result<Self> {
         match file::ending(path).as_str() {
             "png" => Ok(PictureFormat::Png),

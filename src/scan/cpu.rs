@@ -481,14 +481,14 @@ impl<T: Real> pulp::NullaryFnOnce for Reduce<'_, T> {
     }
 }
 
-/// Scan all tiles with all threads: (B x k scores, B x k rows).
+/// Scan all tiles with all threads. `empty` are the lists before any row.
 fn scan_tiles<T: Real>(
     tiles: &impl Tiles<T>,
     directions: &[T],
     bias: &[f32],
-    k: usize,
+    empty: &Best<T>,
     control: &Control,
-) -> Result<(Vec<T>, Vec<usize>)> {
+) -> Result<Best<T>> {
     let count = bias.len();
     assert_eq!(
         directions.len(),
@@ -497,7 +497,7 @@ fn scan_tiles<T: Real>(
     );
     let blocks = blocks(directions, bias, tiles.dim());
     let next = AtomicUsize::new(0);
-    let work = |_| worker(tiles, &blocks, &next, Best::new(count, k), control);
+    let work = |_| worker(tiles, &blocks, &next, empty.clone(), control);
     let parts = if tiles.len() > TILE {
         rayon::broadcast(|_| work(()))
     } else {
@@ -541,22 +541,23 @@ pub fn scan_f64(
             &TileDecoder::new(rows, frame),
             directions,
             &bias,
-            k.min(rows.len()),
+            &Best::new(bias.len(), k.min(rows.len())),
             control,
         )
     })
+    .map(Best::whole)
 }
 
-/// The same over points in memory (n x dim), used as they are, in f64 or in f32.
+/// The same over points in memory (n x dim), used as they are, in f64 or in f32. `empty` are the lists before any point.
 pub fn scan_points<T: product::Real>(
     points: &[T],
     dim: usize,
     directions: &[T],
-    k: usize,
+    empty: &Best<T>,
     control: &Control,
-) -> Result<(Vec<T>, Vec<usize>)> {
+) -> Result<Best<T>> {
     let bias = vec![0.0; directions.len() / dim];
-    scan_tiles(&Points { points, dim }, directions, &bias, k, control)
+    scan_tiles(&Points { points, dim }, directions, &bias, empty, control)
 }
 
 /// Scans one batch over all rows: the work of [`super::CpuScan`], also for an engine that has rows and frame itself.
@@ -567,15 +568,12 @@ pub(super) fn scan_batch(
     control: &Control,
 ) -> Result<Hits> {
     let k = batch.k.min(rows.len());
-    let (scores, best) = counted(rows, batch.bias.len(), control, || {
-        scan_tiles(
-            &TileDecoder::new(rows, frame),
-            batch.directions,
-            batch.bias,
-            k,
-            control,
-        )
+    let empty = Best::new(batch.bias.len(), k);
+    let best = counted(rows, batch.bias.len(), control, || {
+        let tiles = TileDecoder::new(rows, frame);
+        scan_tiles(&tiles, batch.directions, batch.bias, &empty, control)
     })?;
+    let (scores, best) = best.whole();
     Ok(Hits::new(rows.len(), k, scores, best).proved_in("f32", batch.bias.len()))
 }
 

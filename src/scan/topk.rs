@@ -71,13 +71,25 @@ fn make_room<T: Score>(scores: &mut [T], rows: &mut [usize], score: T, end: usiz
 impl<T: Score> Best<T> {
     /// Empty lists for `directions` directions.
     pub fn new(directions: usize, k: usize) -> Self {
+        Best::above(vec![T::NONE; directions], k)
+    }
+
+    /// Empty lists, one for each bar, that only rows with a score above the bar enter.
+    pub fn above(bars: Vec<T>, k: usize) -> Self {
+        let directions = bars.len();
         Best {
             k,
             filled: vec![0; directions],
-            bar: vec![T::NONE; directions],
+            bar: bars,
             scores: vec![T::HIGHEST; directions * k],
             rows: vec![0; directions * k],
         }
+    }
+
+    /// The list of direction `b`: scores and rows, best first.
+    pub fn of(&self, b: usize) -> (&[T], &[usize]) {
+        let held = b * self.k..b * self.k + self.filled[b];
+        (&self.scores[held.clone()], &self.rows[held])
     }
 
     /// For each direction, the score that a row must exceed to enter.
@@ -115,27 +127,19 @@ impl<T: Score> Best<T> {
         }
     }
 
-    /// Merge the lists of disjoint row sets: (B x k scores, B x k rows).
-    ///
-    /// Panics unless every direction was offered at least k rows (a caller's mistake).
-    pub fn merge(parts: Vec<Best<T>>) -> (Vec<T>, Vec<usize>) {
+    /// Merge the lists of disjoint row sets.
+    pub fn merge(parts: Vec<Best<T>>) -> Best<T> {
         let mut parts = parts.into_iter();
         let Some(mut all) = parts.next() else {
-            return (Vec::new(), Vec::new());
+            return Best::new(0, 0);
         };
         let (k, directions) = (all.k, all.bar.len());
         let mut pairs = Vec::with_capacity(2 * k);
         for part in parts {
             for b in 0..directions {
                 pairs.clear();
-                for side in [&all, &part] {
-                    let range = b * k..b * k + side.filled[b];
-                    pairs.extend(
-                        side.scores[range.clone()]
-                            .iter()
-                            .copied()
-                            .zip(side.rows[range].iter().copied()),
-                    );
+                for (scores, rows) in [all.of(b), part.of(b)] {
+                    pairs.extend(scores.iter().copied().zip(rows.iter().copied()));
                 }
                 pairs.sort_unstable_by(|&x, &y| order(x, y));
                 pairs.truncate(k);
@@ -146,11 +150,18 @@ impl<T: Score> Best<T> {
                 }
             }
         }
+        all
+    }
+
+    /// B x k scores and rows.
+    ///
+    /// Panics unless every direction was offered at least k rows (a caller's mistake).
+    pub fn whole(self) -> (Vec<T>, Vec<usize>) {
         assert!(
-            all.filled.iter().all(|&filled| filled == k),
+            self.filled.iter().all(|&filled| filled == self.k),
             "every list must hold k rows"
         );
-        (all.scores, all.rows)
+        (self.scores, self.rows)
     }
 }
 
@@ -162,10 +173,10 @@ mod tests {
     proptest! {
         #[test]
         fn merged_parts_equal_a_full_sort(
-            values in prop::collection::vec(0u8..6, 1..80), k in 1usize..9, parts in 1usize..5,
+            values in prop::collection::vec(0u8..6, 1..80), k in 1usize..9, parts in 1usize..5, bar in -1i8..6,
         ) {
-            let k = k.min(values.len());
-            let mut bests = vec![Best::<f32>::new(1, k); parts];
+            let bar = f32::from(bar);
+            let mut bests = vec![Best::<f32>::above(vec![bar], k); parts];
             for (row, &value) in values.iter().enumerate() {
                 let best = &mut bests[row * 7 % parts];
                 if enters(f32::from(value), best.bars()[0]) {
@@ -173,10 +184,12 @@ mod tests {
                 }
             }
             let mut expected: Vec<_> = values.iter().map(|&v| f32::from(v)).zip(0..).collect();
+            expected.retain(|&(score, _)| score > bar);
             expected.sort_by(|&a, &b| order(a, b));
             expected.truncate(k);
-            let (scores, rows) = Best::merge(bests);
-            prop_assert_eq!(scores.into_iter().zip(rows).collect::<Vec<_>>(), expected);
+            let merged = Best::merge(bests);
+            let (scores, rows) = merged.of(0);
+            prop_assert_eq!(scores.iter().copied().zip(rows.iter().copied()).collect::<Vec<_>>(), expected);
         }
     }
 
@@ -191,7 +204,7 @@ mod tests {
                     best.offer(0, value, row);
                 }
             }
-            let (_, rows) = Best::merge(vec![best]);
+            let (_, rows) = Best::merge(vec![best]).whole();
             assert_eq!(rows, [2, 5, 4, 1, 0, 3][..k]);
         }
     }
@@ -201,6 +214,6 @@ mod tests {
     fn a_list_that_is_not_full_is_not_given() {
         let mut best = Best::<f32>::new(1, 2);
         best.offer(0, 1.0, 7);
-        Best::merge(vec![best]);
+        Best::merge(vec![best]).whole();
     }
 }
