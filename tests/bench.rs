@@ -5,7 +5,7 @@ use hullscope::control::Control;
 use hullscope::report::bench::{BenchContext, figure, json, table};
 use hullscope::report::plot;
 use hullscope::rows::Rows;
-use hullscope::scan::{Batch, CpuEngine, Engine, Frame, Hits, Scan};
+use hullscope::scan::{Batch, CpuEngine, Engine, Floor, Frame, Hits, Scan};
 use hullscope::study::bench::{Machine, Proved, Report, Shape};
 use serde_json::Value;
 use std::process::{Command, Output};
@@ -83,7 +83,12 @@ impl Scan for ShiftedScan<'_> {
         self.scan.frame()
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> hullscope::Result<Hits> {
+    fn scan_above(
+        &self,
+        batch: &Batch<'_>,
+        _: &[Floor],
+        control: &Control,
+    ) -> hullscope::Result<Hits> {
         let hits = self.scan.scan(batch, control)?;
         if !self.lies {
             return Ok(hits);

@@ -363,10 +363,6 @@ impl Scan for Counted<'_> {
         self.scan.frame()
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
-        self.scan_above(batch, &[], control)
-    }
-
     fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
         self.directions.fetch_add(batch.bias.len() as u64, Relaxed);
         self.scan.scan_above(batch, floors, control)

@@ -103,10 +103,6 @@ impl Scan for Ahead<'_> {
         });
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
-        self.scan_above(batch, &[], control)
-    }
-
     fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
         let now = || self.scan.scan_above(batch, floors, control);
         let Some(mut next) = self.next().take() else {

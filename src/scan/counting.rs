@@ -104,10 +104,6 @@ impl Scan for CountingScan<'_> {
         self.scan.frame()
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
-        self.scan_above(batch, &[], control)
-    }
-
     fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
         let began = Instant::now();
         let hits = self.scan.scan_above(batch, floors, control)?;

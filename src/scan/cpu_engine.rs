@@ -1,7 +1,7 @@
 //! The scan of a set on the CPU, and its engine.
 
 use super::cpu::{error_bound, scan_batch};
-use super::{Batch, Engine, Frame, Hits, Scan, own};
+use super::{Batch, Engine, Floor, Frame, Hits, Scan, own};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -37,7 +37,7 @@ impl Scan for CpuScan<'_> {
         &self.frame
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+    fn scan_above(&self, batch: &Batch<'_>, _: &[Floor], control: &Control) -> Result<Hits> {
         scan_batch(self.rows, &self.frame, batch, control)
     }
 

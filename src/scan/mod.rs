@@ -160,13 +160,13 @@ pub trait Scan: Send + Sync {
     ///
     /// Panics on shapes that do not fit (a caller's mistake). Errors: rows that can no longer be read, and
     /// [`crate::Error::Interrupted`].
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
-
-    /// As [`Scan::scan`], for a caller that needs less of some lists: an engine may then do less. `floors` holds one for each
-    /// direction, or is empty. An engine may ignore them.
-    fn scan_above(&self, batch: &Batch<'_>, _floors: &[Floor], control: &Control) -> Result<Hits> {
-        self.scan(batch, control)
+    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        self.scan_above(batch, &[], control)
     }
+
+    /// As [`Scan::scan`], for a caller that needs less of some lists: an engine may then do less, or ignore it. `floors` holds
+    /// one for each direction, or is empty.
+    fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits>;
 
     /// Announce a batch that will be scanned soon, after others: a scan may answer it together with the next one.
     fn expect(&self, _: &Batch<'_>) {}

@@ -3,7 +3,7 @@
 use hullscope::control::Control;
 use hullscope::hull::{Answer, Certificate, Verdict};
 use hullscope::rows::Rows;
-use hullscope::scan::{Batch, Frame, Hits, Scan, topk};
+use hullscope::scan::{Batch, Floor, Frame, Hits, Scan, topk};
 
 /// All values of a set.
 pub fn values(rows: &dyn Rows) -> Vec<f64> {
@@ -109,7 +109,7 @@ impl Scan for Naive {
         &self.frame
     }
 
-    fn scan(&self, batch: &Batch<'_>, _: &Control) -> hullscope::Result<Hits> {
+    fn scan_above(&self, batch: &Batch<'_>, _: &[Floor], _: &Control) -> hullscope::Result<Hits> {
         let k = batch.k.min(self.len());
         let (mut scores, mut rows) = (Vec::new(), Vec::new());
         for (direction, &c) in batch.directions.chunks_exact(self.dim()).zip(batch.bias) {

@@ -41,10 +41,6 @@ impl Scan for Sparing {
         self.inner.frame()
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> hullscope::Result<Hits> {
-        self.inner.scan(batch, control)
-    }
-
     fn scan_above(
         &self,
         batch: &Batch<'_>,
@@ -52,7 +48,7 @@ impl Scan for Sparing {
         control: &Control,
     ) -> hullscope::Result<Hits> {
         if floors.is_empty() {
-            return self.scan(batch, control);
+            return self.inner.scan(batch, control);
         }
         let (n, k) = (self.len(), batch.k.min(self.len()));
         let whole = self.inner.scan(&Batch { k: n, ..*batch }, control)?;
@@ -119,7 +115,12 @@ impl Scan for Faulty {
         self.inner.frame()
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> hullscope::Result<Hits> {
+    fn scan_above(
+        &self,
+        batch: &Batch<'_>,
+        _: &[Floor],
+        control: &Control,
+    ) -> hullscope::Result<Hits> {
         let last = self.len() - 1;
         let unbiased = vec![0.0; batch.bias.len()];
         let hits = match self.fault {
@@ -217,7 +218,7 @@ impl Scan for Worst {
         self.inner.frame()
     }
 
-    fn scan(&self, batch: &Batch<'_>, _: &Control) -> hullscope::Result<Hits> {
+    fn scan_above(&self, batch: &Batch<'_>, _: &[Floor], _: &Control) -> hullscope::Result<Hits> {
         let k = batch.k.min(self.len());
         let (mut scores, mut rows) = (Vec::new(), Vec::new());
         for (direction, &c) in batch.directions.chunks_exact(self.dim()).zip(batch.bias) {

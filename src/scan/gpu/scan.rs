@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::scan::rounding::{self, DIRECTION_SCALE, DeviceError, U32, U64, gamma};
-use crate::scan::{Batch, Frame, Hits, Scan, cpu};
+use crate::scan::{Batch, Floor, Frame, Hits, Scan, cpu};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -541,7 +541,7 @@ impl Scan for GpuScan<'_> {
         &self.frame
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+    fn scan_above(&self, batch: &Batch<'_>, _: &[Floor], control: &Control) -> Result<Hits> {
         let count = batch.bias.len();
         assert_eq!(
             batch.directions.len(),

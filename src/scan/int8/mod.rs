@@ -284,10 +284,6 @@ impl Scan for Int8Scan<'_> {
         self.plain.frame()
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
-        self.scan_above(batch, &[], control)
-    }
-
     fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits> {
         let k = batch.k.min(self.rows.len());
         let batch = Batch { k, ..*batch };

@@ -19,7 +19,7 @@ mod tests;
 pub use shard::LocalShard;
 
 use super::topk::{Score, order};
-use super::{Batch, CpuScan, Engine, Frame, Hits, Scan, cpu};
+use super::{Batch, CpuScan, Engine, Floor, Frame, Hits, Scan, cpu};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::sharded::{Name, Sharded, Share};
@@ -179,7 +179,7 @@ impl Scan for ShardedScan<'_> {
         &self.frame
     }
 
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+    fn scan_above(&self, batch: &Batch<'_>, _: &[Floor], control: &Control) -> Result<Hits> {
         let (count, k) = (batch.bias.len(), batch.k.min(self.len()));
         assert_eq!(batch.directions.len(), count * self.dim(), "B x d");
         let mut question = self.question();
