@@ -533,9 +533,9 @@ const _: () = assert!(BLOCK.is_multiple_of(2 * GROUP));
 #[cfg(test)]
 mod tests {
     use super::super::kernel::Kernel;
+    use super::super::levels::Layout;
     use super::super::numbers::levels;
     use super::super::rescore::Chain;
-    use super::super::tile::Layout;
     use super::*;
     use crate::rows::Memory;
     use crate::scan::{CpuScan, Frame, Hits, Scan};

@@ -18,14 +18,14 @@ use super::kernel::{FEW, Kernel, Lanes, Panel, Scratch};
 use super::numbers::wide_levels;
 use super::rescore::TOGETHER;
 use super::stated::{Answer, How, Stated};
-use super::tile::{Kept, PANEL};
+use super::tile::{Kept, PANEL, locked};
 use crate::control::Control;
 use crate::error::Result;
 use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles};
 use crate::scan::{Batch, Floor};
 use rayon::prelude::*;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard};
 
 /// The tiles whose products are stored at a time: a million rows, 16 MiB for four directions.
 const STRETCH: usize = 4096;
@@ -124,11 +124,6 @@ impl Greatest {
             self.rows.truncate(self.k);
         }
     }
-}
-
-/// What a lock holds. Rows and numbers behind a poisoned lock are still valid.
-pub fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(|held| held.into_inner())
 }
 
 impl<'s, 'a> FewBatch<'s, 'a> {
@@ -405,9 +400,9 @@ impl<'s, 'a> FewBatch<'s, 'a> {
 mod tests {
     use super::*;
     use crate::rows::Memory;
+    use crate::scan::int8::levels::Layout;
     use crate::scan::int8::numbers::levels;
     use crate::scan::int8::rescore::Chain;
-    use crate::scan::int8::tile::Layout;
     use crate::scan::{CpuScan, Frame, Scan};
 
     const ROWS: usize = 9 * TILE + 37;

@@ -4,6 +4,7 @@
 //! numbers   vectors as s q: integers, one scale a vector, and the length of what was lost
 //! kernel    exact integer products, one file an instruction set, each the equal of the plain one
 //! bound     which rows an integer product excludes from the k best, and why
+//! levels    how rows are stored in eight bits, and the integers of a tile
 //! tile      the quantised reference, kept or made anew
 //! stored    the same as a file holds it
 //! lists     the k best so far, and their bars
@@ -26,6 +27,7 @@ mod batch;
 mod bound;
 mod few;
 mod kernel;
+mod levels;
 pub(in crate::scan) mod numbers;
 mod rescore;
 mod screen;
@@ -133,7 +135,7 @@ struct Shared {
 
 impl Shared {
     fn of(rows: &dyn Rows, frame: &Frame, options: Options, taken: &Arc<AtomicU64>) -> Self {
-        let (n, layout) = (rows.len(), tile::Layout::new(frame, options.kernel));
+        let (n, layout) = (rows.len(), levels::Layout::new(frame, options.kernel));
         let room = options.memory.saturating_sub(rows.resident_bytes());
         let used = options.precision != Precision::F32;
         // A copy that will not be used is dropped here.
@@ -387,7 +389,7 @@ mod tests {
         let values = (0..70_000).map(f64::from).collect();
         let rows = crate::rows::Memory::from_f64("rows", 70, values);
         let frame = Frame::survey(&rows, &Control::default()).unwrap();
-        let layout = tile::Layout::new(&frame, Kernel::Plain);
+        let layout = levels::Layout::new(&frame, Kernel::Plain);
         let (taken, bytes) = (Arc::default(), layout.bytes(1000));
         // Three whole tiles, padded to 80 columns, and 8 bytes a row for the bounds.
         assert_eq!(bytes, 3 * 256 * (80 + 8));

@@ -6,8 +6,8 @@
 //! that are made from the rows, to the last bit, and take its memory.
 
 use super::kernel::Kernel;
+use super::levels::{Layout, Levels};
 use super::numbers::{self, Quantised, SMALLEST};
-use super::tile::{Layout, Levels};
 use super::{FEW_COLUMNS, FEW_ROWS};
 use crate::error::Result;
 use crate::rows::{Numbers, Pack, Rows};
