@@ -1,5 +1,6 @@
 """What a reader is warned of: as the command says it, in the words of a Python program."""
 
+import os
 import re
 import subprocess
 import sys
@@ -96,3 +97,14 @@ def test_no_option_of_the_command_is_left_in_a_message_about_rows():
                 assert "--" not in _words.typed(line), f"{path.name}: {line}"
     advice = _words.typed("--exclude-rows 3,5-7")
     assert (eval(advice, {"np": np, "X": X}) == X[[0, 1, 2, 4, *range(8, 300)]]).all()
+
+
+def test_the_command_says_nothing_of_a_desktop_that_is_not_there(tmp_path):
+    """Mesa's device-select layer would: with the binary it is turned off before a second thread is started."""
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "q.npy", Q)
+    words = [sys.executable, "-m", "hullscope", "analyze", str(tmp_path / "x.npy"), str(tmp_path / "q.npy"), "--quiet"]
+    names = ("NODEVICE_SELECT", "MESA_VK_DEVICE_SELECT", "XDG_RUNTIME_DIR")
+    without = {name: value for name, value in os.environ.items() if name not in names}
+    run = subprocess.run(words, capture_output=True, text=True, check=True, env=without)
+    assert run.stderr == ""

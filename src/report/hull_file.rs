@@ -35,6 +35,9 @@ const OLDEST: u32 = 2;
 /// The name of the format in the manifest.
 const FORMAT: &str = "hullscope reference";
 
+/// The members with the manifest and its hash.
+const MANIFEST: [&str; 2] = ["manifest.json", "manifest.blake3"];
+
 /// The largest manifest, in bytes.
 const LONGEST: u64 = 16 << 20;
 
@@ -287,10 +290,10 @@ impl ArchiveWriter<'_> {
         };
         let text = super::json::pretty(&serde_json::json!(manifest));
         let mut hash = blake3::Hasher::new();
-        self.start("manifest.json")?;
+        self.start(MANIFEST[0])?;
         self.write(text.as_bytes(), &mut hash)?;
         let hash = hash.finalize().to_hex();
-        self.start("manifest.blake3")?;
+        self.start(MANIFEST[1])?;
         self.write(hash.as_bytes(), &mut blake3::Hasher::new())?;
         let finished = self.zip.finish();
         finished.map_err(|error| self.output.format_error(error))
@@ -311,6 +314,7 @@ pub fn check(path: &Path) -> Result<()> {
 pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
     let mut archive = ArchiveReader::open(path)?;
     let Manifest { about, members, .. } = archive.manifest()?;
+    archive.no_others(&members)?;
     let mut pack = Pack::new(path.display().to_string());
     let stored = archive.arrays(&members, &mut pack, control)?;
     let rows: Box<dyn Rows> = match (&about.link, stored) {
@@ -510,10 +514,21 @@ impl ArchiveReader {
         Ok(rows)
     }
 
+    /// Refuses members that the manifest does not name.
+    fn no_others(&self, members: &BTreeMap<String, String>) -> Result<()> {
+        for name in self.zip.file_names() {
+            let name = name.map_err(|error| self.fault("a member", error.to_string(), AGAIN))?;
+            if !members.contains_key(&*name) && !MANIFEST.contains(&&*name) {
+                return Err(self.fault(&name, "the manifest does not name it", AGAIN));
+            }
+        }
+        Ok(())
+    }
+
     fn manifest(&mut self) -> Result<Manifest> {
-        let name = "manifest.json";
+        let [name, hash] = MANIFEST;
         let bytes = self.member(name, None)?.values;
-        let hash = self.member("manifest.blake3", None)?.values;
+        let hash = self.member(hash, None)?.values;
         if blake3::hash(&bytes).to_hex().as_bytes() != hash {
             return Err(self.fault(name, CHANGED, AGAIN));
         }
