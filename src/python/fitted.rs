@@ -279,7 +279,10 @@ impl Fitted {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let found = waited(py, &How::default(), |control| {
-            hull_file::open(&path, memory(), control)
+            let found = hull_file::open(&path, memory(), control)?;
+            let engine = engine(&*found.rows)?;
+            found.known.make_ready(&*found.rows, engine, control)?;
+            Ok(found)
         })?;
         if found.about.settings != RowSettings::default() {
             let options = found.about.settings.options();

@@ -168,6 +168,13 @@ pub trait Scan: Send + Sync {
     /// one for each direction, or is empty.
     fn scan_above(&self, batch: &Batch<'_>, floors: &[Floor], control: &Control) -> Result<Hits>;
 
+    /// Make now what the first batch would make of a copy that a file held.
+    ///
+    /// Errors: rows that can no longer be read.
+    fn make_ready(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Announce a batch that will be scanned soon, after others: a scan may answer it together with the next one.
     fn expect(&self, _: &Batch<'_>) {}
 

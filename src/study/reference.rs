@@ -17,7 +17,7 @@ use crate::notion::metric::{Metric, Near};
 use crate::notion::neighbours::Neighbours;
 use crate::notion::{Fits, sample};
 use crate::rows::{Numbers, Pack, Rows, Subset};
-use crate::scan::{Frame, Scan};
+use crate::scan::{Engine, Frame, Scan};
 use std::sync::Arc;
 
 /// The number of reference rows whose nearest distances define the unit of distances.
@@ -96,6 +96,21 @@ impl Prepared {
     /// The frame of the distinct rows.
     pub fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// Makes now what the first scan would make of the stored copy of the rows, so that the first query waits no longer than others.
+    ///
+    /// Errors: rows that can no longer be read.
+    pub fn make_ready(
+        &self,
+        rows: &dyn Rows,
+        engine: &dyn Engine,
+        control: &Control,
+    ) -> Result<()> {
+        let subset = self.distinct(rows);
+        let distinct = subset.as_ref().map_or(rows, |subset| subset);
+        let scan = engine.scan_in(distinct, self.frame.clone(), control)?;
+        scan.make_ready()
     }
 
     /// The distinct rows, if some of `rows` are equal.

@@ -183,6 +183,11 @@ impl<'a> Int8Scan<'a> {
         }
     }
 
+    /// The rows, a tile at a time.
+    fn source(&self) -> TileDecoder<'_> {
+        TileDecoder::new(self.rows, self.plain.frame())
+    }
+
     /// The counter for batches of this kind.
     fn left_by(&self, asked: (&Batch<'_>, &[Floor])) -> &AtomicU32 {
         &self.shared.left[usize::from(self.is_few(asked.0))][kind(asked)]
@@ -241,7 +246,7 @@ impl<'a> Int8Scan<'a> {
         let Some(how) = self.how(asked) else {
             return Ok(None);
         };
-        let source = TileDecoder::new(self.rows, self.plain.frame());
+        let source = self.source();
         let (kept, count) = (&self.shared.kept, batch.bias.len());
         if !self.is_few(batch) {
             let split = &self.shared.split[kind(asked)];
@@ -306,6 +311,10 @@ impl Scan for Int8Scan<'_> {
             false => "int8",
         };
         Ok(Hits::new(self.rows.len(), k, scores, rows).proved_in(precision, batch.bias.len()))
+    }
+
+    fn make_ready(&self) -> Result<()> {
+        self.shared.kept.make_stored(&self.source())
     }
 
     fn own(&self, k: usize, control: &Control) -> Result<Option<Hits>> {

@@ -6,6 +6,7 @@ use super::levels::{Layout, Levels};
 use super::stored::StoredCopy;
 use crate::error::Result;
 use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles};
+use rayon::prelude::*;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// Rows that are multiplied and compared together: few enough for their products with a block of directions to fit the
@@ -115,6 +116,17 @@ impl Kept {
                 kept.as_ref().map(work).transpose()
             }
         }
+    }
+
+    /// Make all tiles of the stored copy.
+    pub fn make_stored(&self, source: &TileDecoder<'_>) -> Result<()> {
+        let stored = self.tiles.iter().flatten().enumerate();
+        let stored: Vec<_> = stored.filter(|_| self.is_stored()).collect();
+        let make = |space: &mut Space<f32>, (at, place): (usize, &OnceLock<Option<Tile>>)| {
+            self.made(at, place, source, space).map(|_| ())
+        };
+        let each = stored.into_par_iter();
+        each.try_for_each_init(Space::default, make)
     }
 
     /// Makes a tile that is kept: of the stored copy, which gives up its part, or from the rows.
