@@ -35,6 +35,12 @@ def test_it_runs(tmp_path):
     assert run.stdout.strip().endswith("True")
 
 
+def test_distances_that_are_shown_are_asked_for():
+    shown = [(name, text) for name, text in examples() if ".distance" in text]
+    assert {"readme", "index"} <= {name for name, _ in shown}
+    assert [name for name, text in shown if "distance=True" not in text] == []
+
+
 def test_examples_and_the_package_are_typed(tmp_path):
     pytest.importorskip("mypy")
     programs = {**dict(examples()), "wrong": EXAMPLE + 'ref.score(Q, threads="two")\n'}
