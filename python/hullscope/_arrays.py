@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Union
+from typing import Any, Iterable, Mapping, Union
 
 import numpy as np
 
@@ -62,15 +62,40 @@ def images(values: Any, name: str) -> "np.ndarray[Any, Any]":
 
 
 def _array(values: Any, name: str) -> "np.ndarray[Any, Any]":
+    _refuse_masked(values, name)
     array = _found(_vectors(values, name))
     if array is None:
         try:
             array = np.asarray(values)
         except ValueError:
             array = _objects(list(values))
+        if array.ndim == 0 and array.dtype == object:
+            raise TypeError(f"{name} is of type {type(values).__name__}, which is no array; {_advice(values, name)}")
     if array.dtype == object and array.ndim == 1:
         return _stacked(array, name)
     return array
+
+
+def _refuse_masked(values: Any, name: str) -> None:
+    """A masked value is no number, and what lies below the mask is not meant to be read."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        masked = np.ma.getmaskarray(values)
+        row, count = int(np.argwhere(masked)[0, 0]), int(masked.sum())
+        raise ValueError(
+            f"{name}, row {row}: a value is masked, of {count} in all; leave such rows out, as np.ma.compress_rows({name}) does "
+            f"with two axes, or fill them, as {name}.filled(0) does"
+        )
+
+
+def _advice(values: Any, name: str) -> str:
+    """How an array is made from an object that is none."""
+    if hasattr(values, "toarray"):
+        return f"use {name}.toarray()"
+    if isinstance(values, Mapping):
+        return f"use np.column_stack(list({name}.values())) if its values are columns"
+    if isinstance(values, Iterable):
+        return f"use np.array(list({name}))"
+    return "an array with a row for each sample, a table or a path is needed"
 
 
 def single(values: Any, name: str, axes: list[int]) -> tuple[Rows, list[int]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 
-from . import _arrays, _core, _words
+from . import _arguments, _arrays, _core, _words
 from ._result import Result
 
 if TYPE_CHECKING:
@@ -24,25 +24,31 @@ def _asked(
     hull: bool = True,
     neighbours: int = 0,
     metric: str = "euclidean",
-    notions: list[str] | None = None,
-    gap: float | None = None,
+    notions: str | Iterable[str] = (),
+    distance: bool | float = False,
     quantile: float = QUANTILE,
     seed: int = 0,
 ) -> dict[str, Any]:
+    """What the compiled part is asked for, checked by the names that arguments have."""
     return {
         "hull": hull,
-        "neighbours": neighbours,
-        "metric": metric,
-        "notions": notions or [],
-        "gap": gap,
-        "quantile": quantile,
-        "seed": seed,
+        "neighbours": _arguments.whole(neighbours, "k", 0),
+        "metric": _arguments.text(metric, "metric"),
+        "notions": _arguments.texts(notions, "notions"),
+        "gap": _gap(distance),
+        "quantile": _arguments.real(quantile, "quantile"),
+        "seed": _arguments.whole(seed, "seed", 0),
     }
 
 
 def _gap(distance: bool | float) -> float | None:
-    """The relative gap that was asked for."""
-    return GAP if distance is True else float(distance) if distance else None
+    """The relative gap that was asked for; None for none."""
+    if isinstance(distance, (bool, np.bool_)):
+        return GAP if distance else None
+    gap = _arguments.real(distance, "distance")
+    if not 0 <= gap < 1:
+        raise ValueError(f"distance is {gap}; True, False or a relative gap between 0 and 1 is needed")
+    return gap or None
 
 
 def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
@@ -75,6 +81,7 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
     array([ True, False])
     """
     rows, queries = _arrays.rows(X, "X"), _arrays.rows(Q, "Q")
+    threads = _arguments.threads(threads)
     verdict = _core.analyze(rows, queries, _asked(), threads=threads, progress=None).verdict()
     if (verdict == 0).any():
         open_rows = np.flatnonzero(verdict == 0)
@@ -123,9 +130,8 @@ def neighbours(
     >>> distances, rows
     (array([[0.5, 1.5]]), array([[2, 1]]))
     """
-    if k < 1:
-        raise ValueError(f"k is {k}; it must be at least 1")
-    asked = _asked(hull=False, neighbours=k, metric=metric)
+    asked = _asked(hull=False, neighbours=_arguments.whole(k, "k", 1), metric=metric)
+    threads = _arguments.threads(threads)
     answers = _core.analyze(_arrays.rows(X, "X"), _arrays.rows(Q, "Q"), asked, threads=threads, progress=None)
     rows, distances = answers.neighbours()
     return distances, rows
@@ -241,15 +247,9 @@ class Reference:
         OSError
             A file that cannot be read.
         """
-        texts = [notions] if isinstance(notions, str) else list(notions)
-        asked = _asked(
-            neighbours=k,
-            metric=metric,
-            notions=[text for text in texts if text.strip()],
-            gap=_gap(distance),
-            quantile=quantile,
-            seed=seed,
-        )
+        asked = _asked(neighbours=k, metric=metric, notions=notions, distance=distance, quantile=quantile, seed=seed)
+        space = None if space is None else _arguments.text(space, "space")
+        threads = _arguments.threads(threads)
         rows, axes = _arrays.shaped(X, "X")
         with _Bar(progress) as bar:
             fitted = _core.Fitted(
@@ -316,6 +316,7 @@ class Reference:
     def _answers(
         self, Q: Any, beside: dict[str, Any], *, progress: bool = False, threads: int | None = None
     ) -> "_core.Answers":
+        threads = _arguments.threads(threads)
         rows, axes = _arrays.shaped(Q, "Q")
         with _Bar(progress) as bar:
             return self._fitted.score(rows, beside, axes=axes, threads=threads, progress=bar)
@@ -349,7 +350,7 @@ class Reference:
             raise TypeError(f"rows are of type {numbers.dtype}; row numbers are needed, as of np.flatnonzero(mask)")
         if numbers.size and numbers.min() < 0:
             raise ValueError(f"rows has {numbers.min()}; row numbers begin at 0")
-        return self._fitted.others([int(row) for row in numbers], threads=threads)
+        return self._fitted.others([int(row) for row in numbers], threads=_arguments.threads(threads))
 
     def transform(self, Q: Any, *, threads: int | None = None) -> NDArray[np.float64]:
         """Rows transformed into the space of the reference.
@@ -371,7 +372,7 @@ class Reference:
             Rows that cannot be read, are not finite, or do not fit the space; the message names the row.
         """
         rows, axes = _arrays.shaped(Q, "Q")
-        return self._fitted.transform(rows, "Q", axes=axes, threads=threads)
+        return self._fitted.transform(rows, "Q", axes=axes, threads=_arguments.threads(threads))
 
     def save(self, path: str | os.PathLike[str], *, link: bool = False) -> None:
         """Save the reference to a ``.hull`` file.
@@ -425,6 +426,9 @@ class Reference:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Reference cannot be pickled: save it with ref.save(path), and load it with Reference.load(path)")
 
     def __repr__(self) -> str:
         rows, dims = self.shape

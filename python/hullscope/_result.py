@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 import numpy as np
 
-from . import _arrays, _core, _words
+from . import _arguments, _arrays, _core, _words
 
 if TYPE_CHECKING:
     # Each of these takes as long to import as this package.
@@ -47,6 +47,9 @@ class Result:
 
     def __len__(self) -> int:
         return len(self._answers)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Result cannot be pickled: pickle its table, res.to_arrow() or res.to_pandas()")
 
     def _once(self, name: str, make: Any) -> Any:
         if name not in self._columns:
@@ -341,6 +344,7 @@ class Certificate:
         TypeError, ValueError, OSError
             As in :meth:`check`.
         """
+        threads = _arguments.threads(threads)
         rows, axes = _arrays.shaped(X, "X")
         query, axes_of_query = _arrays.single(q, "q", axes)
         if self._way is not None and not transformed:

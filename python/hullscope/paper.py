@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from . import _arguments
 from ._compare import _command
 
 __all__ = ["fig1", "fig5", "latents", "pixels"]
@@ -22,9 +23,9 @@ def _paper(
     which: str, quick: bool, folder: str | os.PathLike[str] | None, threads: int | None, trials: int | None = None
 ) -> dict[str, Any]:
     words = ["paper", which, *(["--quick"] if quick else [])]
-    words += [] if trials is None else ["--trials", str(trials)]
+    words += [] if trials is None else ["--trials", str(_arguments.whole(trials, "trials", 1))]
     words += [] if folder is None else ["-o", os.fspath(folder)]
-    words += [] if threads is None else ["--threads", str(threads)]
+    words += [] if threads is None else ["--threads", str(_arguments.threads(threads))]
     found: dict[str, Any] = _command(words)
     return found
 

@@ -18,8 +18,8 @@ import pyarrow
 import ray
 import ray.data
 
-from . import _arrays, _core, _words
-from ._reference import QUANTILE, Reference, _asked, _Bar, _gap
+from . import _arguments, _arrays, _core, _words
+from ._reference import QUANTILE, Reference, _asked, _Bar
 from ._tally import OUTSIDE, SCORE, Tally, notions_among
 
 __all__ = ["ShardedReference", "fit_sharded", "score", "summary"]
@@ -139,6 +139,7 @@ def score(
         they name its number within its batch, since Ray does not tell where in the dataset a batch begins; the values of up
         to eight other columns of numbers, texts and times, such as an identifier or a path; and the first numbers of the vector.
     """
+    threads = _arguments.whole(threads, "threads", 1, _arguments.THREADS)
     path = os.path.abspath(os.fspath(reference))
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path} is not there; hullscope fit X.npy -o ref.hull makes such a file")
@@ -330,20 +331,16 @@ def fit_sharded(
         raise ValueError(
             f"space is {space!r}, and a reference in shards has no space; map the blocks, and the queries, first"
         )
+    asked = _asked(neighbours=k, metric=metric, notions=notions, distance=distance, quantile=quantile, seed=seed)
+    threads = _arguments.threads(threads)
+    threads_per_shard = _arguments.whole(threads_per_shard, "threads_per_shard", 0, _arguments.THREADS)
     blocks = _blocks(reference, column, shards)
     remote = ray.remote(num_cpus=threads_per_shard, max_restarts=-1, max_task_retries=-1)(_Shard)
     actors = [remote.remote(column, threads_per_shard, *some) for some in blocks]
     try:
         fitted = _fitted(
             actors,
-            _asked(
-                neighbours=k,
-                metric=metric,
-                notions=[text for text in ([notions] if isinstance(notions, str) else notions) if text.strip()],
-                gap=_gap(distance),
-                quantile=quantile,
-                seed=seed,
-            ),
+            asked,
             progress,
             threads,
         )

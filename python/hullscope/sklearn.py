@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _words
+from . import _arguments, _words
 from ._reference import Reference
 from ._result import Result
 
@@ -84,7 +84,7 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self._reference = Reference.fit(self.rows_, notions="hull", k=0, distance=self.distance, threads=self._threads())
 
     def _threads(self) -> int | None:
-        return None if self.n_jobs is None else int(joblib.effective_n_jobs(self.n_jobs))
+        return None if self.n_jobs is None else min(int(joblib.effective_n_jobs(self.n_jobs)), _arguments.THREADS)
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """The negative of a proved lower bound on the distance to the hull.

@@ -10,7 +10,7 @@ import hullscope as hs
 
 MODULES = ["hullscope", *(f"hullscope.{module.name}" for module in pkgutil.iter_modules(hs.__path__))]
 #: Modules with examples, which must be found in each.
-WITH_EXAMPLES = {f"hullscope{name}" for name in ("", "._compare", "._reference", "._result", "._words", ".sklearn")}
+WITH_EXAMPLES = {f"hullscope{name}" for name in ("", "._arguments", "._compare", "._reference", "._result", "._words", ".sklearn")}
 #: What the modules of optional packages import.
 NEEDED = {"hullscope.ray": "ray.data", "hullscope.sklearn": "sklearn"}
 

@@ -1,6 +1,7 @@
 """The package against independent answers, and what it says of inputs that it cannot take."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -88,6 +89,98 @@ def test_faults_name_the_place():
         hs.neighbours(SQUARE, SQUARE, metric="cosin")
     with pytest.raises(ValueError, match="threads"):
         hs.in_hull(SQUARE, SQUARE, threads=0)
+
+
+@pytest.mark.parametrize(
+    "given, kind, said",
+    [
+        (dict(k=-1), ValueError, "k is -1; it must be at least 0"),
+        (dict(k="3"), TypeError, "k is '3', of type str; a whole number is needed"),
+        (dict(k=2.5), TypeError, "k is 2.5, of type float; a whole number is needed"),
+        (dict(k=True), TypeError, "k is True, of type bool; a whole number is needed"),
+        (dict(seed=-1), ValueError, "seed is -1; it must be at least 0"),
+        (dict(seed=2**64), ValueError, f"seed is {2**64}; it must be at most {2**64 - 1}"),
+        (dict(quantile="a"), TypeError, "quantile is 'a', of type str; a number is needed"),
+        (dict(metric=None), TypeError, "metric is None, of type NoneType; a text is needed"),
+        (dict(notions=5), TypeError, "notions is 5, of type int; a text, or a list of texts, is needed"),
+        (dict(notions=["hull", 5]), TypeError, "an item of notions is 5, of type int; a text is needed"),
+        (dict(space=5), TypeError, "space is 5, of type int; a text is needed"),
+        (dict(distance="a"), TypeError, "distance is 'a', of type str; a number is needed"),
+        (dict(distance=2), ValueError, "distance is 2.0; True, False or a relative gap between 0 and 1 is needed"),
+        (dict(threads=-1), ValueError, "threads is -1; it must be at least 1"),
+        (dict(threads=1025), ValueError, "threads is 1025; it must be at most 1024"),
+        (dict(threads=1.5), TypeError, "threads is 1.5, of type float; a whole number is needed"),
+    ],
+)
+def test_wrong_arguments_are_named(given, kind, said):
+    with pytest.raises(kind) as raised:
+        hs.Reference.fit(SQUARE, **given)
+    assert str(raised.value) == said
+
+
+def test_every_call_checks_its_threads():
+    ref = hs.Reference.fit(SQUARE)
+    certificate = ref.score(SQUARE).certificates[0]
+    for call in [
+        lambda: hs.in_hull(SQUARE, SQUARE, threads=-1),
+        lambda: hs.neighbours(SQUARE, SQUARE, threads=-1),
+        lambda: ref.score(SQUARE, threads=-1),
+        lambda: ref.leave_one_out([0], threads=-1),
+        lambda: ref.transform(SQUARE, threads=-1),
+        lambda: certificate.check(SQUARE, SQUARE[0], threads=-1),
+        lambda: hs.compare(SQUARE, SQUARE, threads=-1),
+        lambda: hs.sweep(threads=-1),
+        lambda: hs.paper.fig5(quick=True, threads=-1),
+    ]:
+        with pytest.raises(ValueError, match="^threads is -1; it must be at least 1$"):
+            call()
+
+
+def test_numbers_of_numpy_are_taken():
+    ref = hs.Reference.fit(SQUARE, k=np.int64(2), seed=np.uint8(3), quantile=np.float32(0.9), distance=np.True_)
+    assert ref.score([[3.0, 0.5]]).distance[0] == pytest.approx(2, rel=0.01)
+
+
+def rows_of_zeros():
+    yield from np.zeros((3, 2))
+
+
+@pytest.mark.parametrize(
+    "values, said",
+    [
+        (None, "Q is of type NoneType, which is no array; an array with a row for each sample"),
+        ({"a": [1.0], "b": [2.0]}, r"Q is of type dict, which is no array; use np.column_stack\(list\(Q.values\(\)\)\)"),
+        (rows_of_zeros(), r"Q is of type generator, which is no array; use np.array\(list\(Q\)\)"),
+        ({1.0, 2.0}, r"Q is of type set, which is no array; use np.array\(list\(Q\)\)"),
+    ],
+)
+def test_what_is_no_array_is_named(values, said):
+    with pytest.raises(TypeError, match=said):
+        hs.Reference.fit(SQUARE).score(values)
+
+
+def test_sparse_rows_are_refused_with_advice():
+    sparse = pytest.importorskip("scipy.sparse")
+    for made in (sparse.csr_matrix, sparse.coo_array):
+        with pytest.raises(TypeError, match=r"Q is of type \w+, which is no array; use Q.toarray\(\)"):
+            hs.Reference.fit(SQUARE).score(made(SQUARE))
+
+
+def test_masked_values_are_refused():
+    rows = np.ma.masked_array(SQUARE, mask=SQUARE > 2)
+    assert hs.in_hull(SQUARE, rows).all()
+    rows[2, 1] = rows[3, 0] = np.ma.masked
+    with pytest.raises(ValueError, match=r"Q, row 2: a value is masked, of 2 in all; .*np.ma.compress_rows\(Q\)"):
+        hs.in_hull(SQUARE, rows)
+    assert hs.in_hull(SQUARE, np.ma.compress_rows(rows)).all()
+
+
+def test_references_and_results_say_how_they_are_kept():
+    ref = hs.Reference.fit(SQUARE)
+    with pytest.raises(TypeError, match=r"a Reference cannot be pickled: save it with ref.save\(path\)"):
+        pickle.dumps(ref)
+    with pytest.raises(TypeError, match=r"a Result cannot be pickled: .*res.to_arrow\(\)"):
+        pickle.dumps(ref.score(SQUARE))
 
 
 def test_answers_do_not_depend_on_threads():
