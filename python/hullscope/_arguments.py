@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import operator
+import reprlib
 from typing import Any, Iterable
 
 #: The most threads of a call.
@@ -61,4 +62,4 @@ def texts(value: Any, name: str) -> list[str]:
 
 
 def _wrong(value: Any, name: str, expected: str) -> TypeError:
-    return TypeError(f"{name} is {value!r}, of type {type(value).__name__}; {expected} is needed")
+    return TypeError(f"{name} is {reprlib.repr(value)}, of type {type(value).__name__}; {expected} is needed")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from typing import TYPE_CHECKING, Any, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from . import _arrays, _core, _words
+from . import _arguments, _arrays, _core, _words
 from ._reference import _Bar
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 #: The warning for predictions that nothing is computed from.
 USELESS = "predictions= has no effect without labels= and query_labels=, by which errors are known"
+
+#: Names of spaces that a command understands.
+NAME = re.compile(r"[\w.-]+( +[\w.-]+)*", re.ASCII)
 
 
 def compare(
@@ -40,11 +44,12 @@ def compare(
     Parameters
     ----------
     X, Q : arrays of shape (n, d) and (m, d), or (n, height, width[, channels]), or paths, optional
-        The reference and the queries. Without both, the spaces must have their own rows (``file:`` or arrays), or the
-        built-in sample is compared.
+        The reference and the queries. Without Q only the rows of X are judged, each against the others. Without both, the spaces
+        must have their own rows (``file:`` or arrays), or the built-in sample is compared.
     spaces : dict or list of str, optional
         By name, a space as in ``hullscope compare --space``, or a pair of arrays: the reference and the queries in a
-        space of your own. Arrays are written to a temporary folder. Default: the spaces that the command uses.
+        space of your own, for the same rows as X and Q, in their order. Names are of letters, digits, ``_``, ``-``, ``.`` and
+        spaces within. Arrays are written to a temporary folder. Default: the spaces that the command uses.
     notions : str or list of str
         The definitions of "inside" to judge by.
     labels, query_labels : arrays of shape (n,) and (m,), optional
@@ -93,6 +98,8 @@ def compare(
     import tempfile
     from pathlib import Path
 
+    if X is None and Q is not None:
+        raise ValueError("Q= without X=: queries are compared with a reference, so give both")
     if (labels is None) != (query_labels is None):
         given, other = ("labels", "query_labels") if query_labels is None else ("query_labels", "labels")
         raise ValueError(f"{given}= without {other}=: classes are compared, so give those of both sets, or of none")
@@ -101,41 +108,30 @@ def compare(
     useless = predictions is not None and labels is None and of_arrays
     if useless:
         _words.warn([USELESS])
-    texts = [notions] if isinstance(notions, str) else list(notions)
+    texts = _arguments.texts(notions, "notions")
+    seed, threads = _arguments.whole(seed, "seed", 0), _arguments.threads(threads)
     with tempfile.TemporaryDirectory(prefix="hullscope-") as temporary, _Bar(progress) as bar:
         files = _Files(Path(temporary))
-        words = [files.rows(values, name) for values, name in ((X, "X"), (Q, "Q")) if values is not None]
-        named = spaces.items() if isinstance(spaces, Mapping) else (("", space) for space in spaces or [])
-        called: dict[str, str] = {}
-        for name, space in named:
-            if not isinstance(space, str):
-                reference, queries = space
-                pair = files.rows(reference, f"{name}-X"), files.rows(queries, f"{name}-Q")
-                space = f"file:{pair[0]},{pair[1]}"
-            words += ["--space", f"{name}={space}" if name else space]
-            called[words[-1]] = name or space
+        words = [files.rows(values, name, name) for values, name in ((X, "X"), (Q, "Q")) if values is not None]
+        for word in files.spaces(spaces, alone=X is not None and Q is None):
+            words += ["--space", word]
         for text in texts:
             words += ["--notion", text]
         words += files.classes(labels, query_labels, predictions)
         if loss is not None:
-            words += ["--loss", files.column(_arrays.numbers(loss, "loss"))]
+            words += ["--loss", files.loss(loss)]
         words += ["--seed", str(seed)]
-        text, table, notes = _core.compare(
-            words, folder=None if folder is None else os.fspath(folder), replace=replace, threads=threads, progress=bar
-        )
-    found = _words.reworded(_renamed(json.loads(text), called))
+        try:
+            text, table, notes = _core.compare(
+                words, folder=None if folder is None else os.fspath(folder), replace=replace, threads=threads, progress=bar
+            )
+        except (TypeError, ValueError, OSError) as fault:
+            fault.args = tuple(map(files.renamed, fault.args))
+            raise
+    found = _words.reworded(files.renamed(json.loads(text)))
     if predictions is not None and not found["outcomes"] and not useless:
         _words.warn([USELESS])
-    return Comparison(found, table, [_words.typed(note) for note in notes])
-
-
-def _renamed(found: Any, called: dict[str, str]) -> Any:
-    """The report with the names of spaces that the caller gave."""
-    if isinstance(found, dict):
-        return {key: _renamed(value, called) for key, value in found.items()}
-    if isinstance(found, list):
-        return [_renamed(value, called) for value in found]
-    return called.get(found, found) if isinstance(found, str) else found
+    return Comparison(found, files.renamed(table), [_words.typed(files.renamed(note)) for note in notes])
 
 
 class _Files:
@@ -143,23 +139,90 @@ class _Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._count = 0
+        #: What the caller calls the files, and the words for spaces.
+        self._called: dict[str, str] = {}
+        #: The number of rows of each set that is an array.
+        self._lengths: dict[str, int] = {}
+        #: The first set of either kind in a pair, where X and Q are not given.
+        self._first: dict[str, str] = {}
 
-    def _path(self, ending: str) -> Path:
-        self._count += 1
-        return self._folder / f"{self._count}.{ending}"
+    def _path(self, ending: str, called: str) -> Path:
+        path = self._folder / f"{len(self._called)}.{ending}"
+        self._called[str(path)] = called
+        return path
 
-    def rows(self, values: Any, name: str) -> str:
+    def rows(self, values: Any, name: str, called: str) -> str:
+        """The file of a set; ``name`` is an expression that is the set, for advice."""
         if isinstance(values, (str, os.PathLike)):
             return os.fspath(values)
-        path = self._path("npy")
-        np.save(path, _arrays.images(values, name))
+        array = _arrays.images(values, name)
+        self._lengths[called] = len(array)
+        path = self._path("npy", called)
+        np.save(path, array)
         return str(path)
 
-    def column(self, values: Any) -> str:
-        path = self._path("npy")
+    def column(self, values: Any, called: str) -> str:
+        path = self._path("npy", called)
         np.save(path, np.asarray(values))
         return str(path)
+
+    def agree(self, values: Any, called: str, rows: str) -> None:
+        """Refuse values of another number than the rows that they belong to."""
+        count = self._lengths.get(rows)
+        if values is not None and count is not None and len(values) != count:
+            raise ValueError(f"{called} has {len(values)} values, and {rows} has {count} rows; one value for each row is needed")
+
+    def loss(self, loss: Any) -> str:
+        values = _arrays.numbers(loss, "loss") or []
+        self.agree(values, "loss", "Q")
+        unknown = np.flatnonzero(~np.isfinite(values))
+        if len(unknown):
+            row = unknown[0]
+            raise ValueError(f"loss, row {row}: the value is {values[row]}; compare needs a finite number for every query")
+        return self.column(values, "loss")
+
+    def spaces(self, spaces: Any, alone: bool) -> Iterator[str]:
+        """The words for the spaces; ``alone`` if X is given without Q."""
+        if not isinstance(spaces, Mapping):
+            yield from [] if spaces is None else _arguments.texts(spaces, "spaces")
+            return
+        for name, space in spaces.items():
+            if not isinstance(name, str) or not NAME.fullmatch(name):
+                raise ValueError(f"{name!r} cannot be the name of a space; use letters, digits, _, -, . and spaces within")
+            own = not isinstance(space, str)
+            if own and alone:
+                raise ValueError(f"the space {name} has its own reference and queries; with X= give Q= too, or leave out both")
+            word = f"{name}={self._pair(name, space) if own else space}"
+            # The table ends with a line that defines each name.
+            self._called[f"{name}: {word}"] = f"{name}: {'rows of its own' if own else space}"
+            self._called[word] = name
+            yield word
+
+    def _pair(self, name: str, pair: Any) -> str:
+        """The space of a pair of sets, which have the rows of X and Q, or of the first pair."""
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(f"the space {name} is of type {type(pair).__name__}; a pair (reference rows, query rows) is needed")
+        paths = []
+        for place, (of, given) in enumerate([("reference", "X"), ("query", "Q")]):
+            called = f"{name}'s {of} rows"
+            paths.append(self.rows(pair[place], f'spaces["{name}"][{place}]', called))
+            first = given if given in self._lengths else self._first.setdefault(of, called)
+            mine, other = self._lengths.get(called), self._lengths.get(first)
+            if mine is not None and other is not None and mine != other:
+                raise ValueError(f"numbers of rows differ: {mine} of {called}, {other} of {first}; every space needs the same rows")
+        return f"file:{paths[0]},{paths[1]}"
+
+    def renamed(self, found: Any) -> Any:
+        """The report, or a text, with the names that the caller gave."""
+        if isinstance(found, dict):
+            return {key: self.renamed(value) for key, value in found.items()}
+        if isinstance(found, list):
+            return [self.renamed(value) for value in found]
+        if not isinstance(found, str):
+            return found
+        for given in sorted(self._called, key=len, reverse=True):
+            found = re.sub(rf"(?<![\w.-]){re.escape(given)}(?![\w|])", lambda _: self._called[given], found)
+        return found
 
     def classes(self, labels: Any, query_labels: Any, predictions: Any) -> list[str]:
         """Options for the classes: files of codes, and their names."""
@@ -171,19 +234,19 @@ class _Files:
         for option, classes in texts.items():
             if classes is None:
                 continue
+            name = option.replace("-", "_")
             if None in classes:
-                raise ValueError(
-                    f"{option.replace('-', '_')}, row {classes.index(None)}: there is no class; compare needs one for every row"
-                )
+                raise ValueError(f"{name}, row {classes.index(None)}: there is no class; compare needs one for every row")
+            self.agree(classes, name, "X" if name == "labels" else "Q")
             if option == "predictions":
                 # By name: a model may predict classes that no row has.
-                path = self._path("csv")
+                path = self._path("csv", option)
                 path.write_text("\n".join([option, *map(_quoted, map(str, classes))]) + "\n", encoding="utf-8")
                 words += ["--predictions", str(path)]
             else:
-                words += [f"--{option}", self.column([codes[text or ""] for text in classes])]
+                words += [f"--{option}", self.column([codes[text or ""] for text in classes], name)]
         if words:
-            path = self._path("json")
+            path = self._path("json", "the classes")
             path.write_text(json.dumps(names), encoding="utf-8")
             words += ["--class-names", str(path)]
         return words
@@ -283,7 +346,7 @@ def sweep(
     for name in [law] if isinstance(law, str) else law:
         words += ["--law", name]
     words += ["--dims", ",".join(map(str, dims)), "--sizes", ",".join(map(str, sizes))]
-    words += ["--trials", str(trials), "--seed", str(seed)]
-    words += [] if threads is None else ["--threads", str(threads)]
+    words += ["--trials", str(_arguments.whole(trials, "trials", 1)), "--seed", str(_arguments.whole(seed, "seed", 0))]
+    words += [] if threads is None else ["--threads", str(_arguments.threads(threads))]
     found: list[dict[str, Any]] = _command(words)
     return found

@@ -21,6 +21,7 @@ TYPED = {
     "--skip-nonfinite": "X[np.isfinite(X).all(axis=1)]",
     "--labels FILE": "labels=",
     "--link": "link=True",
+    "classes' names or codes (--class-names FILE says what codes are called)": "classes' names",
     "--seed {}": "seed={}",
     "--quantile": "quantile",
     "--tolerance": "the tolerance",

@@ -62,6 +62,70 @@ def test_faults_are_named():
         hs.compare(X, Q[0])
 
 
+def texts(found):
+    """Every text of a report."""
+    if isinstance(found, dict):
+        return [text for value in found.values() for text in texts(value)]
+    if isinstance(found, list):
+        return [text for value in found for text in texts(value)]
+    return [found] if isinstance(found, str) else []
+
+
+def test_texts_name_what_the_caller_named():
+    same = np.zeros((300, 2))
+    found = hs.compare(X, Q, spaces={"layer 3": (same, Q[:, :2]), "p": "pca:3"}, notions="hull")
+    assert any(note.startswith("layer 3: the reference has affine rank 0 of 2") for note in found.notes)
+    assert "\nlayer 3: rows of its own\np: pca:3\n" in str(found)
+    for text in [str(found), *found.notes, *texts(found.report)]:
+        assert "hullscope-" not in text and "=file:" not in text and "p=" not in text
+
+
+CLASSES = {"labels": ["a"] * 300, "query_labels": ["a"] * 60}
+NAN = np.where(np.arange(len(X))[:, None] == 19, np.nan, X)
+
+
+@pytest.mark.parametrize(
+    "sets, given, said",
+    [
+        ((NAN, Q), dict(spaces=["pixels"]), "^X, row 19, column 0: the value is NaN"),
+        ((X, Q[:, :3]), dict(spaces=["pixels"]), "X has 8 columns, Q has 3 columns"),
+        ((X, Q), dict(spaces={"a": (NAN, Q)}), "^a's reference rows, row 19, column 0: the value is NaN"),
+        ((X, Q), dict(spaces={"a": (X[:, :2], Q[:, :3])}), "a's reference rows has 2 columns, a's query rows has 3"),
+        ((X, Q), dict(spaces={"a": X}), r"the space a is of type ndarray; a pair \(reference rows, query rows\) is needed"),
+        ((X, Q), dict(spaces={"a": (X, Q, Q)}), "the space a is of type tuple; a pair"),
+        ((X, Q), dict(spaces={"a": (X[0], Q)}), r'spaces\["a"\]\[0\] has one axis of 8 values'),
+        ((X, Q), dict(spaces={"a": (X[:9], Q)}), "numbers of rows differ: 9 of a's reference rows, 300 of X;"),
+        ((X, Q), dict(spaces={"a": (X, Q[:9])}), "numbers of rows differ: 9 of a's query rows, 60 of Q;"),
+        ((), dict(spaces={"a": (X, Q), "b": (X[:9], Q)}), "9 of b's reference rows, 300 of a's reference rows;"),
+        ((X,), dict(spaces={"a": (X, Q)}), "the space a has its own reference and queries; with X= give Q= too"),
+        ((None, Q), dict(spaces=["pixels"]), "Q= without X=: queries are compared with a reference"),
+        ((X, Q), dict(spaces=["pixels"], loss=[0.5] * 9), "loss has 9 values, and Q has 60 rows"),
+        ((X, Q), dict(spaces=["pixels"], loss=[0.5] * 59 + [np.nan]), "loss, row 59: the value is nan"),
+        ((X, Q), dict(labels=["a"] * 9, query_labels=["a"] * 60), "labels has 9 values, and X has 300 rows"),
+        ((X, Q), dict(labels=["a"] * 300, query_labels=["a"] * 9), "query_labels has 9 values, and Q has 60 rows"),
+        ((X, Q), dict(CLASSES, predictions=["a"] * 9), "predictions has 9 values, and Q has 60 rows"),
+        (
+            (X, Q),
+            dict(CLASSES, spaces=["pixels"], predictions=["b"] * 60),
+            "^predictions: no prediction is a class of the queries: .*; name predictions by the classes' names$",
+        ),
+        *(
+            ((X, Q), dict(spaces={name: (X, Q)}), "cannot be the name of a space; use letters")
+            for name in ("a=b", "a,b", "a|b", "a:b", "é", " a", "a\n", "", 5)
+        ),
+    ],
+)
+def test_faults_name_what_the_caller_named(sets, given, said):
+    with pytest.raises(ValueError, match=said) as raised:
+        hs.compare(*sets, **given)
+    assert "hullscope-" not in str(raised.value) and ".npy" not in str(raised.value)
+
+
+def test_without_queries_rows_are_judged_among_themselves():
+    found = hs.compare(X, spaces=["pixels"], notions="hull")
+    assert "300 reference rows among themselves" in str(found) and found.rates() == {"pixels": {"hull": None}}
+
+
 def test_predictions_need_classes():
     y, yq = ["a", "b"] * 150, ["a", "b"] * 30
     with pytest.raises(ValueError, match="labels= without query_labels="):
