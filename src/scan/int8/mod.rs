@@ -183,6 +183,12 @@ impl<'a> Int8Scan<'a> {
         }
     }
 
+    /// The order in which the f32 product adds.
+    fn chain(&self) -> &Option<Chain> {
+        let make = || Chain::of_product(self.dim());
+        self.shared.chain.get_or_init(make)
+    }
+
     /// The rows, a tile at a time.
     fn source(&self) -> TileDecoder<'_> {
         TileDecoder::new(self.rows, self.plain.frame())
@@ -226,7 +232,7 @@ impl<'a> Int8Scan<'a> {
         {
             return None;
         }
-        let chain = self.shared.chain.get_or_init(|| Chain::of_product(d));
+        let chain = self.chain();
         Some(How {
             kernel: self.options.kernel,
             chain: (*chain)?,
@@ -314,6 +320,9 @@ impl Scan for Int8Scan<'_> {
     }
 
     fn make_ready(&self) -> Result<()> {
+        if self.shared.kept.is_stored() {
+            self.chain();
+        }
         self.shared.kept.make_stored(&self.source())
     }
 
