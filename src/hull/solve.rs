@@ -202,7 +202,7 @@ impl Open {
         })
     }
 
-    /// Give the active set back, and start from its rows again.
+    /// Drop the active set; its rows become candidates again.
     fn fold(&mut self) {
         let fresh = std::mem::take(&mut self.fresh);
         self.fresh = self.set.ids().iter().copied().chain(fresh).collect();
@@ -366,12 +366,12 @@ impl Group<'_, '_> {
     ) -> Result<Vec<Settled>> {
         let mut settled = Vec::new();
         let mut aside = Vec::new();
-        let (mut round, mut together) = (0, 1);
+        let (mut round, mut together) = (0, open.len());
         while !open.is_empty() {
             round += 1;
             control.round(round, (open.len() + aside.len()) as u64);
-            self.pool_rounds(&mut open, &mut aside, queries, &mut settled, control)?;
-            together = together.max(open.len());
+            let fitted = self.pool_rounds(&mut open, &mut aside, queries, &mut settled, control)?;
+            together = fitted.unwrap_or(together);
             self.full_round(&mut open, queries, &mut settled, control)?;
             open.retain(|q| q.state != State::Done);
             if open.is_empty() {
@@ -381,20 +381,23 @@ impl Group<'_, '_> {
         Ok(settled)
     }
 
-    /// Move queries aside, to be continued when the others are settled, until the active sets of the others fit the budget.
-    fn set_aside(&self, open: &mut Vec<Open>, aside: &mut Vec<Open>) {
-        let mut bytes = 0;
+    /// Move queries aside, to be continued when the others are settled, where active sets exceed the budget. The first query
+    /// stays, and so do those in a soft problem or in their last step. Returns how many stay, if any goes.
+    fn set_aside(&self, open: &mut Vec<Open>, aside: &mut Vec<Open>) -> Option<usize> {
+        let (mut bytes, before) = (0, aside.len());
         let over = open.extract_if(1.min(open.len()).., |q| {
             bytes += q.set.bytes();
-            bytes > self.budget && q.finish.is_none()
+            bytes > self.budget && q.finish.is_none() && q.soft.is_none()
         });
         aside.extend(over.map(|mut q| {
             q.fold();
             q
         }));
+        (aside.len() > before).then_some(open.len())
     }
 
-    /// Alternate active sets and pool until every open query is settled or waits for a full scan.
+    /// Alternate active sets and pool until every open query is settled or waits for a full scan. Returns how many
+    /// stayed when queries were set aside, if any were.
     fn pool_rounds(
         &mut self,
         open: &mut Vec<Open>,
@@ -402,7 +405,8 @@ impl Group<'_, '_> {
         queries: &Queries<'_>,
         settled: &mut Vec<Settled>,
         control: &Control,
-    ) -> Result<()> {
+    ) -> Result<Option<usize>> {
+        let mut fitted = None;
         for _ in 0..POOL_ROUNDS {
             control.check()?;
             let (pool, this) = (&*self.pool, &*self);
@@ -420,16 +424,16 @@ impl Group<'_, '_> {
                 self.settle(q, outcome, settled, control);
             }
             open.retain(|q| q.state != State::Done);
-            self.set_aside(open, aside);
+            fitted = self.set_aside(open, aside).or(fitted);
             if !self.price(open, control)? {
-                return Ok(());
+                return Ok(fitted);
             }
         }
         for q in open {
             q.fresh.clear();
             q.state = State::Waiting;
         }
-        Ok(())
+        Ok(fitted)
     }
 
     /// Price every new point against the pool in f32, and in f64 where f32 leaves open whether a row is better. Returns
@@ -471,7 +475,8 @@ impl Group<'_, '_> {
         }
         let mut own: Vec<usize> = Vec::new();
         for (q, found) in waiting.iter().zip(&scanned) {
-            // A whole scan in eight bits costs less than prices of a pool with so many rows.
+            // Rows for a soft problem or a distance stay unlisted until an active set uses them: prices of so many would cost more
+            // than a scan in eight bits.
             match q.soft.is_some() || self.goal != Goal::Verdict {
                 true => own.extend_from_slice(&found.rows),
                 false => wanted.extend_from_slice(&found.rows),

@@ -71,7 +71,7 @@ impl Extent {
 
     /// Bytes of the copy in memory.
     pub fn bytes(&self) -> u64 {
-        (self.rows * (self.width + size_of::<Measures>())) as u64
+        self.rows as u64 * (self.width + size_of::<Measures>()) as u64
     }
 }
 
