@@ -2,12 +2,13 @@
 //! are refused.
 
 use crate::commands::{npy, read_parquet};
+use crate::common::counted::Counted;
 use crate::common::{Kept, gaussian, rows};
 use crate::formats;
 use arrow_array::{Array, RecordBatch};
 use hullscope::control::Control;
 use hullscope::report::hull_file;
-use hullscope::rows::{Element, Memory, Rows};
+use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{Batch, CpuEngine, Engine, Int8Engine, int8::Precision};
 use hullscope::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
 use std::fs;
@@ -441,11 +442,7 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
         fs::write(&to, &whole[..length]).unwrap();
         refused(folder, line, "not a .hull file");
     }
-    let archive = zip::ZipArchive::new(fs::File::open(&from).unwrap()).unwrap();
-    let names: Vec<String> = archive
-        .file_names()
-        .map(|name| name.unwrap().into_owned())
-        .collect();
+    let names = names(&from);
     assert!(names.len() > 15, "{names:?}");
     for needed in ["space.0.basis.npy", "space.0.centre.npy", "rows.class.npy"] {
         assert!(names.iter().any(|name| name == needed), "{names:?}");
@@ -471,6 +468,13 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
     done(folder, "score old.hull queries.npy -o old.csv");
     done(folder, "score ref.hull queries.npy -o new.csv");
     assert!(fs::read(folder.join("old.csv")).unwrap() == fs::read(folder.join("new.csv")).unwrap());
+}
+
+/// The names of the members.
+fn names(path: &Path) -> Vec<String> {
+    let archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let names = archive.file_names();
+    names.map(|name| name.unwrap().into_owned()).collect()
 }
 
 /// The bytes of a member.
@@ -516,9 +520,7 @@ fn many(folder: &Path) {
 
 /// Whether a file holds a copy in eight bits.
 fn has_copy(path: &Path) -> bool {
-    let archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
-    let mut names = archive.file_names().map(|name| name.unwrap().into_owned());
-    names.any(|name| name == "int8.levels.npy")
+    names(path).iter().any(|name| name == "int8.levels.npy")
 }
 
 #[test]
@@ -611,34 +613,6 @@ fn a_copy_in_eight_bits_is_whole() {
         let told =
             said.contains(name) && (said.contains("missing") || said.contains("no such array"));
         assert!(output.status.code() == Some(2) && told, "{said}");
-    }
-}
-
-/// Rows that count how many of them are read.
-struct Counted<'r>(&'r dyn Rows, AtomicUsize);
-
-impl Rows for Counted<'_> {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-    fn element(&self) -> Element {
-        self.0.element()
-    }
-    fn fits_f32(&self) -> bool {
-        self.0.fits_f32()
-    }
-    fn read_f64(&self, first: usize, out: &mut [f64]) -> hullscope::Result<()> {
-        self.1.fetch_add(out.len() / self.dim(), Relaxed);
-        self.0.read_f64(first, out)
-    }
-    fn resident_bytes(&self) -> u64 {
-        self.0.resident_bytes()
     }
 }
 

@@ -1,12 +1,13 @@
 //! Equal rows: the answers equal brute force, every row is kept, and the cost is that of the distinct rows.
 
+use crate::common::counted::Counted;
 use crate::common::{Kept, gaussian, naive, random, rows};
 use hullscope::control::Control;
 use hullscope::hull::Verdict;
 use hullscope::notion::Classes;
 use hullscope::notion::metric::Metric;
 use hullscope::notion::registry::Wanted;
-use hullscope::rows::{Element, Memory, Rows};
+use hullscope::rows::Rows;
 use hullscope::scan::CpuEngine;
 use hullscope::study::Record;
 use hullscope::study::analyze::{AnalysisPlan, Sets, prepare, run, run_prepared};
@@ -176,35 +177,6 @@ fn verdicts_are_those_of_the_different_rows_and_name_rows_of_the_whole_set() {
     );
 }
 
-/// Rows that count how many of them are read.
-struct Counted(Memory, AtomicUsize);
-
-impl Rows for Counted {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn dim(&self) -> usize {
-        self.0.dim()
-    }
-    fn element(&self) -> Element {
-        self.0.element()
-    }
-    fn fits_f32(&self) -> bool {
-        self.0.fits_f32()
-    }
-    fn read_f32(&self, first: usize, out: &mut [f32]) -> hullscope::Result<()> {
-        self.1.fetch_add(out.len() / self.dim(), Relaxed);
-        self.0.read_f32(first, out)
-    }
-    fn read_f64(&self, first: usize, out: &mut [f64]) -> hullscope::Result<()> {
-        self.1.fetch_add(out.len() / self.dim(), Relaxed);
-        self.0.read_f64(first, out)
-    }
-}
-
 /// Half of the rows, or of the queries, are equal: zeros, as failed embeddings give, or any other row.
 #[test]
 fn equal_rows_cost_no_more_than_different_ones() {
@@ -214,7 +186,8 @@ fn equal_rows_cost_no_more_than_different_ones() {
         ..AnalysisPlan::default()
     };
     let work = |all: &[f64], asked: &[f64]| {
-        let reference = Counted(rows(d, all), AtomicUsize::new(0));
+        let reference = rows(d, all);
+        let reference = Counted(&reference, AtomicUsize::new(0));
         let (.., flop) = analyze(&plan, &reference, &rows(d, asked));
         (flop, reference.1.into_inner())
     };
@@ -247,7 +220,8 @@ fn equal_rows_cost_no_more_than_different_ones() {
 #[test]
 fn the_next_session_reads_no_more_than_its_queries_need() {
     let (n, d, control) = (3_000, 5, Control::default());
-    let reference = Counted(rows(d, &gaussian(n * d, 1)), AtomicUsize::new(0));
+    let reference = rows(d, &gaussian(n * d, 1));
+    let reference = Counted(&reference, AtomicUsize::new(0));
     let queries = rows(d, &gaussian(d, 2));
     let classes = Classes {
         reference: (0..n as u32).map(|row| row * row % 3).collect(),

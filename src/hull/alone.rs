@@ -7,7 +7,7 @@
 //! does not depend on what else is scanned.
 
 use super::pool::Pool;
-use super::solve::{Goal, Group, Open, Queries, Settled, loop_k};
+use super::solve::{Goal, Open, Queries, Settled, loop_k};
 use super::{Answer, Solver};
 use crate::control::Control;
 use crate::error::Result;
@@ -170,14 +170,6 @@ impl Solver<'_> {
         let slots = (0..rows.len()).collect();
         let mut open = Open::new(first.query, first.target, slots, loop_k(dim, 1));
         open.scans = first.scans;
-        let mut group = Group {
-            judge: &self.judge,
-            metric: &self.metric,
-            pool: &mut self.pool,
-            settings: &self.settings,
-            goal: Goal::Verdict,
-            budget: self.budget,
-        };
-        group.run(vec![open], queries, control)
+        self.group(Goal::Verdict).run(vec![open], queries, control)
     }
 }

@@ -8,7 +8,7 @@
 
 use super::certificate::residual;
 use super::prove::{Direction, Scanned};
-use super::solve::{DISTANCE_K, Goal, Group, Open, Outcome, Queries, Settled};
+use super::solve::{DISTANCE_K, Goal, Open, Outcome, Queries, Settled};
 use super::{Answer, Bracket, Certificate, SEED_GROUP, Solver, SolverStage, Verdict, pool};
 use crate::control::Control;
 use crate::error::Result;
@@ -126,15 +126,7 @@ impl Solver<'_> {
         self.before.tried += asked.len() as u64;
         for group in asked.chunks(self.distances_together()) {
             let open = self.first_steps(group, |_| 0.0, queries, excluded, control)?;
-            let mut group = Group {
-                judge: &self.judge,
-                metric: &self.euclidean,
-                pool: &mut self.euclidean_pool,
-                settings: &self.settings,
-                goal: Goal::Both(gap),
-                budget: self.budget,
-            };
-            for done in group.run(open, queries, control)? {
+            for done in self.group(Goal::Both(gap)).run(open, queries, control)? {
                 let query = done.query;
                 all[query] = self.early(done, queries)?;
                 if all[query].is_ok() {
@@ -213,15 +205,10 @@ impl Solver<'_> {
         for group in left.chunks(self.distances_together()) {
             let known = |query: usize| answers[query].margin;
             let open = self.first_steps(group, known, queries, excluded, control)?;
-            let mut group = Group {
-                judge: &self.judge,
-                metric: &self.euclidean,
-                pool: &mut self.euclidean_pool,
-                settings: &self.settings,
-                goal: Goal::Distance(gap),
-                budget: self.budget,
-            };
-            for done in group.run(open, queries, control)? {
+            for done in self
+                .group(Goal::Distance(gap))
+                .run(open, queries, control)?
+            {
                 let answer = &mut answers[done.query];
                 answer.scans += done.scans;
                 if let Outcome::Bracketed {

@@ -383,19 +383,27 @@ impl<'a> Solver<'a> {
         self.soften(&mut open, control)?;
         while !open.is_empty() {
             let rest = open.split_off(self.group_size().min(open.len()));
-            let mut group = Group {
-                judge: &self.judge,
-                metric: &self.metric,
-                pool: &mut self.pool,
-                settings: &self.settings,
-                goal: Goal::Verdict,
-                budget: self.budget,
-            };
-            settled.extend(group.run(open, queries, control)?);
+            settled.extend(self.group(Goal::Verdict).run(open, queries, control)?);
             open = rest;
         }
         self.pool.trim();
         Ok(settled)
+    }
+
+    /// The loop for a goal: verdicts in the whitened metric, distances in the Euclidean one, each with its own pool.
+    fn group(&mut self, goal: Goal) -> Group<'_, 'a> {
+        let (metric, pool) = match goal {
+            Goal::Verdict => (&self.metric, &mut self.pool),
+            Goal::Distance(_) | Goal::Both(_) => (&self.euclidean, &mut self.euclidean_pool),
+        };
+        Group {
+            judge: &self.judge,
+            metric,
+            pool,
+            settings: &self.settings,
+            goal,
+            budget: self.budget,
+        }
     }
 
     /// Let open queries near the boundary start with soft constraints, where these pay, and with more rows from the pool.

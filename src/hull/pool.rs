@@ -9,7 +9,7 @@
 //!
 //! Rows are ranked in f32 and the scores of the best are recomputed in f64. How far any other row can score above them
 //! is bounded; if the bound leaves open whether some row is better, the caller asks again in f64. A caller that needs only
-//! rows above a level says so: then few rows enter a list, which saves half of the time in few dimensions.
+//! rows above a level says so: then few rows enter a list.
 
 use super::metric::Metric;
 use super::min_norm::dot;

@@ -262,7 +262,7 @@ impl Open {
     ) {
         let square = dot(&self.point, &self.point);
         let at_query = -dot(&self.point, &self.target);
-        let level = at_query - square;
+        let level = self.level();
         let noise = 1e-12 * (square + square.sqrt() * dot(&self.target, &self.target).sqrt());
         let share = match goal {
             Goal::Verdict => WORTH_A_SCAN,

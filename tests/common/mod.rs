@@ -1,8 +1,9 @@
-//! Code shared by test modules: a naive reference implementation, faulty scans, the suite, an LP solver, small networks.
+//! Code shared by test modules: a naive reference implementation, rows that count reads, faulty scans, the suite, an LP solver, small networks.
 
 #[cfg(feature = "gpu")]
 pub mod adapters;
 pub mod alloc;
+pub mod counted;
 pub mod exact;
 pub mod lp;
 pub mod naive;

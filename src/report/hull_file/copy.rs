@@ -108,11 +108,14 @@ impl ArchiveReader {
                 return Ok(false);
             }
             for _ in 0..extent.tiles() {
+                if control.check().is_err() {
+                    break;
+                }
                 let mut levels = extent.buffer();
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut levels);
                 member.read_exact(bytes)?;
                 hash.update(bytes);
-                in_range = in_range && control.check().is_ok() && copy.add(levels);
+                in_range = in_range && copy.add(levels);
             }
             Ok(true)
         });

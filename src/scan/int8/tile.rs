@@ -120,13 +120,13 @@ impl Kept {
 
     /// Make all tiles of the stored copy.
     pub fn make_stored(&self, source: &TileDecoder<'_>) -> Result<()> {
-        let stored = self.tiles.iter().flatten().enumerate();
-        let stored: Vec<_> = stored.filter(|_| self.is_stored()).collect();
-        let make = |space: &mut Space<f32>, (at, place): (usize, &OnceLock<Option<Tile>>)| {
-            self.made(at, place, source, space).map(|_| ())
+        let Some(tiles) = self.tiles.as_ref().filter(|_| self.is_stored()) else {
+            return Ok(());
         };
-        let each = stored.into_par_iter();
-        each.try_for_each_init(Space::default, make)
+        let each = tiles.par_iter().enumerate();
+        each.try_for_each_init(Space::default, |space, (at, place)| {
+            self.made(at, place, source, space).map(|_| ())
+        })
     }
 
     /// Makes a tile that is kept: of the stored copy, which gives up its part, or from the rows.
