@@ -4,9 +4,9 @@
 //! Files go to the system's folder for temporary files; point `TMPDIR` at a memory file system for speed.
 
 use hullscope::control::Control;
-use hullscope::report::{certificates, hull_file};
 use hullscope::rows::{OpenOptions, open};
 use hullscope::space::{Spec, network_tensors};
+use hullscope::store::{certificates, hull_file};
 use std::path::{Path, PathBuf};
 
 /// Extensions of the formats of rows. The first byte of a `rows` input is a place in this list.

@@ -51,7 +51,9 @@
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
 //!   [`study::theory`] has the exactly known probabilities and distances, [`study::compare`] the same queries in
 //!   several spaces, [`study::outcomes`] which notion predicts a model's errors.
-//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages.
+//! - [`store`]: files that the program reads back (certificates, `.hull`, the queries of a comparison), and how any output
+//!   appears whole or not at all.
+//! - [`report`]: what people read: tables as Parquet, Arrow, CSV and JSON or on a terminal, plots, pages.
 //! - [`mod@bench`]: times the engines of this machine and checks that their answers agree, and that its adapters compute
 //!   right.
 //! - [`job`]: turns options into a complete plan and runs it, below the command line: options, budgets, default spaces,
@@ -77,6 +79,7 @@ pub mod report;
 pub mod rows;
 pub mod scan;
 pub mod space;
+pub mod store;
 pub mod study;
 pub mod warnings;
 

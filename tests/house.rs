@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in import order: each may use itself and those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "error", "control", "warnings", "linear", "rows", "space", "scan", "hull", "notion", "study",
-    "report", "bench", "job", "cli", "python",
+    "store", "report", "bench", "job", "cli", "python",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::job::inputs::JudgedInputs;
 use crate::job::judging::{self, Defaults, JudgingArgs};
 use crate::job::row_args::{COLUMNS, RowArgs};
-use crate::report::hull_file::is_hull;
+use crate::store::hull_file::is_hull;
 use crate::study::analyze::AnalysisPlan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use crate::job::compare::Options;
 use crate::job::results;
 use crate::job::row_args::COLUMNS;
 use crate::job::{folder, judging};
-use crate::report::file;
+use crate::store::file;
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::report::file;
+use crate::store::file;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -2,12 +2,13 @@
 
 use crate::error::{Error, Result};
 #[cfg(feature = "onnx")]
-use crate::report::{file, json, text_table};
+use crate::report::{json, text_table};
 #[cfg(feature = "onnx")]
 use crate::space;
 use crate::space::spec;
 #[cfg(feature = "onnx")]
 use crate::space::spec::{OnnxArgs, SpaceStage, Spec};
+use crate::store::file;
 #[cfg(feature = "onnx")]
 use std::path::Path;
 use std::path::PathBuf;

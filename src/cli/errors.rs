@@ -4,8 +4,9 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::lock::Lock;
 use crate::job::outcomes::{OutcomeArgs, Queries, of_queries};
-use crate::report::file;
-use crate::report::outcomes::{self as show, KeptQueries};
+use crate::report::outcomes as show;
+use crate::store::file;
+use crate::store::queries::{self, KeptQueries};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use serde_json::json;
 use std::collections::HashMap;
@@ -50,7 +51,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Some(folder) = args.folder.as_deref().filter(|_| !args.help_columns) else {
         return file::print(&show::help());
     };
-    let path = folder.join(show::FILE);
+    let path = folder.join(queries::FILE);
     let mut inputs: Vec<String> = args.outcomes.files().map(String::from).collect();
     inputs.extend(args.labels.clone());
     let written = show::written(folder);
@@ -62,11 +63,11 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         return Err(Error::Usage(format!(
             "{} has no {}: name a folder that `hullscope compare -o` wrote",
             folder.display(),
-            show::FILE
+            queries::FILE
         )));
     }
     let _lock = Lock::take(folder)?;
-    let kept = show::read(&path)?;
+    let kept = queries::read(&path)?;
     let name = path.display().to_string();
     let labels = match &args.labels {
         Some(spec) => Some(labels(spec, &name, &kept, control)?),

@@ -2,7 +2,7 @@
 //! ends the program at once.
 
 use crate::control::Control;
-use crate::report::file::tell;
+use crate::store::file::tell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -6,7 +6,7 @@
 
 use crate::control::{Control, Progress, WorkStage};
 use crate::notion::{registry, sampled};
-use crate::report::file;
+use crate::store::file;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Arc;

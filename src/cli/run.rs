@@ -3,7 +3,7 @@
 use super::numbers;
 use super::progress::Shown;
 use crate::job::backend::BackendArgs;
-use crate::report::file;
+use crate::store::file;
 use clap::Args;
 use std::fmt::Display;
 

@@ -7,7 +7,7 @@ use crate::job::row_args::RowArgs;
 use crate::report::compare::number;
 use crate::report::sheet::sheet;
 use crate::report::text_table::Table;
-use crate::report::{file, outcomes};
+use crate::store::{file, queries};
 use crate::study::compare::{Pick, Picks};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -72,14 +72,14 @@ pub struct Args {
 ///
 /// Errors: a folder without a comparison, a space or column that the comparison does not have, images that cannot be read.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
-    let path = args.folder.join(outcomes::FILE);
+    let path = args.folder.join(queries::FILE);
     if let Some(target) = args.sheet.as_deref() {
         let mut inputs = vec![path.display().to_string()];
         inputs.extend(self::inputs(&args.folder).unwrap_or_default());
         inputs.extend(args.images.files().map(String::from));
         crate::job::guard::check(&[target], None, None, &inputs)?;
     }
-    let table = outcomes::load(&path)?;
+    let table = queries::load(&path)?;
     let space = space(&table, args, &path)?;
     let rows = picked(&table, args, &space, &path)?;
     let text = shown(&table, args, &rows);

@@ -8,13 +8,13 @@
 use super::results::{self, FolderOwner};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
-use crate::report::certificates::{self, CertificateWriter};
-use crate::report::file::{self, Output};
 use crate::report::records::{self, About};
-use crate::report::{Context, FileSink, InputInfo, outcomes};
 use crate::rows::{RowSettings, Watch, fingerprint};
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{View, network_files};
+use crate::store::certificates::{self, CertificateWriter};
+use crate::store::file::{self, Output};
+use crate::store::{Context, FileSink, InputInfo, queries};
 use crate::study::compare::{Archive, ComparisonPlan, Keeper, RowContext, SpaceReport};
 use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
@@ -226,11 +226,11 @@ impl Archive for Folder<'_> {
             "the table beside it"
         } else {
             let mut report = state.report;
-            let kept = outcomes::load(&table)?;
+            let kept = queries::load(&table)?;
             let scores = report
                 .notions
                 .iter()
-                .map(|notion| outcomes::scores(&table, &kept, &spec.text, &notion.rate.notion));
+                .map(|notion| queries::scores(&table, &kept, &spec.text, &notion.rate.notion));
             report.scores = Arc::new(scores.collect::<Result<_>>()?);
             return Ok(Some(report));
         };

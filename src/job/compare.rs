@@ -10,13 +10,14 @@ use super::results::{self, FolderOwner};
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::outcomes::FileRows;
-use crate::report::{InputInfo, compare as show, outcomes, records};
+use crate::report::{compare as show, outcomes, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::rows::{Memory, Rows, Watch};
 use crate::scan::Engine;
 use crate::space::spec::SpaceStage;
 use crate::space::{Set, Settings, Spec};
+use crate::store::InputInfo;
+use crate::store::queries::FileRows;
 use crate::study::compare::{
     self as study, Classes, ComparisonPlan, Forget, QuerySet, Report, RowContext, Subject,
 };

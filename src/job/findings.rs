@@ -2,8 +2,8 @@
 //! runs, each with its own command, date, settings and notes.
 
 use crate::error::Result;
-use crate::report::file;
 use crate::report::paper::{Experiment, NAMES};
+use crate::store::file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::ErrorKind;

@@ -27,7 +27,7 @@ impl Lock {
             .ancestors()
             .take_while(|above| !above.as_os_str().is_empty() && !above.exists());
         let made: Vec<PathBuf> = missing.map(PathBuf::from).collect();
-        crate::report::file::create_folder(folder)?;
+        crate::store::file::create_folder(folder)?;
         let path = folder.join(NAME);
         loop {
             let failed = |error| Error::io("lock", &path, error);

@@ -2,8 +2,8 @@
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
-use crate::report::outcomes::FileRows;
 use crate::rows::{Values, column};
+use crate::store::queries::FileRows;
 use crate::study::outcomes::Outcome;
 use clap::Args;
 

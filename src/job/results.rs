@@ -2,7 +2,7 @@
 //! replace them, and file names tell which files of a folder are the program's.
 
 use crate::error::{Error, Result};
-use crate::report::file;
+use crate::store::file;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

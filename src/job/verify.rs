@@ -9,9 +9,9 @@ use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
-use crate::report::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
 use crate::rows::{RowSettings, Rows};
 use crate::space::{Settings, Spec, Views, frames};
+use crate::store::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
 use serde::Serialize;
 use std::path::Path;
 

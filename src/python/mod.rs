@@ -62,7 +62,7 @@ fn command(py: Python<'_>, words: Vec<std::ffi::OsString>) -> PyResult<u8> {
 /// Checks that a file is a `.hull` file of this version, without reading its arrays; it returns nothing.
 #[pyfunction]
 fn check_hull(path: std::path::PathBuf) -> PyResult<()> {
-    crate::report::hull_file::check(&path).map_err(raised)
+    crate::store::hull_file::check(&path).map_err(raised)
 }
 
 /// The compiled part of the package.

@@ -1,9 +1,9 @@
 //! Tables as lists of columns: each column has its name, help, type and value in one place, and every format and
 //! `--help-columns` are made from such a list.
 
-use super::parquet_file;
 use crate::error::Result;
 use crate::notion::{Type, Value};
+use crate::store::parquet_file;
 use arrow_array::builder::{
     ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
 };

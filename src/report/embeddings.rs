@@ -5,13 +5,14 @@
 //! `embedding`.
 
 use super::columns::{RowNumber, TableColumn, batch, columns, schema};
-use super::file::Output;
-use super::parquet_file::{ParquetWriter, properties};
 use super::records::provenance;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::rows::images::Labels;
+use crate::store::file::Output;
+use crate::store::npy::{little_endian, npy_header};
+use crate::store::parquet_file::{ParquetWriter, properties};
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use std::collections::HashMap;
@@ -188,26 +189,4 @@ impl Embeddings<'_> {
 struct SourceRow {
     place: usize,
     number: u64,
-}
-
-/// Numbers as little-endian bytes.
-pub(super) fn little_endian<T: Copy, const N: usize>(
-    values: &[T],
-    bytes: impl Fn(T) -> [u8; N],
-) -> Vec<u8> {
-    values.iter().flat_map(|&value| bytes(value)).collect()
-}
-
-/// The header of a `.npy` file, version 1, padded to a multiple of 64 bytes.
-pub(super) fn npy_header(kind: &str, shape: &[usize]) -> Vec<u8> {
-    let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
-    // A tuple with one element is written with a comma.
-    let shape = axes.join(", ") + if axes.len() == 1 { "," } else { "" };
-    let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
-    let before = b"\x93NUMPY\x01\x00".len() + 2;
-    let width = (before + text.len() + 1).next_multiple_of(64) - before - 1;
-    let mut header = b"\x93NUMPY\x01\x00".to_vec();
-    header.extend((width as u16 + 1).to_le_bytes());
-    header.extend(format!("{text:<width$}\n").as_bytes());
-    header
 }

@@ -1,6 +1,7 @@
 //! The summary as one JSON object, for scripts.
 
-use super::Context;
+use crate::store::Context;
+pub use crate::store::file::pretty;
 use crate::study::summary::Summary;
 use serde_json::{Value, json};
 
@@ -26,10 +27,4 @@ pub fn summary(context: &Context, summary: &Summary) -> Value {
             "gflop_per_second": summary.scan_gflop_per_second,
         },
     })
-}
-
-/// The object as indented text.
-pub fn pretty(value: &Value) -> String {
-    // Serialising a JSON value to text cannot fail; its alternate form is the same text.
-    format!("{value:#}\n")
 }

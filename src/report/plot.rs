@@ -14,8 +14,8 @@ mod lines;
 mod spots;
 mod style;
 
-use super::file::{self, Output};
 use crate::error::Result;
+use crate::store::file::{self, Output};
 use canvas::{Area, Canvas, Size};
 use image::RgbImage;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};

@@ -3,8 +3,8 @@
 use super::compare::words;
 use super::numerals::{hundredths, significant};
 use super::text_table::{self, Table};
-use super::{Context, InputInfo};
 use crate::notion::neighbours::Method;
+use crate::store::{Context, InputInfo};
 use crate::study::rate::{Quantiles, Rate};
 use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
 

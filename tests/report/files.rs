@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all.
 
-use hullscope::report::file::{Output, commit_all, write_text};
+use hullscope::store::file::{Output, commit_all, write_text};
 use std::io::Write;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The table of queries of a comparison, read back.
 
 use arrow_array::{ArrayRef, RecordBatch, create_array};
-use hullscope::report::outcomes::{FILE, read};
+use hullscope::store::queries::{FILE, read};
 use parquet::arrow::ArrowWriter;
 use std::path::Path;
 

@@ -5,7 +5,8 @@ use crate::cli::command_line;
 use crate::error::{Error, Result};
 use crate::job::findings;
 use crate::report::paper::{self as show, Collection, Experiment};
-use crate::report::{file, json, plot};
+use crate::report::{json, plot};
+use crate::store::file;
 use std::path::Path;
 
 /// Writes the results.

@@ -4,14 +4,12 @@
 mod columns;
 mod figures;
 mod page;
-mod queries;
 mod table;
 mod words;
 
 pub use columns::help;
 pub use figures::{deciles_figure, heat_figure, roc_figure};
 pub use page::{found, title, write_page};
-pub use queries::{FILE, FileRows, KeptQueries, load, read, scores};
 pub use table::table;
 pub use words::findings;
 

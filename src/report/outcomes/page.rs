@@ -3,8 +3,8 @@
 use super::table::{columns, pairs};
 use super::{figures, words};
 use crate::error::Error;
-use crate::report::file;
 use crate::report::html::{self, Table};
+use crate::store::file;
 use crate::study::outcomes::{OutcomeKind, Outcomes};
 use maud::{Markup, html};
 use std::path::Path;

@@ -9,10 +9,10 @@ mod column;
 mod stream;
 
 use super::columns::{as_field, as_json, batch, schema};
-use super::file::{self, Output};
-use super::parquet_file::ParquetWriter;
-use super::{Context, FileSink};
 use crate::error::Result;
+use crate::store::file::{self, Output};
+use crate::store::parquet_file::{ParquetWriter, properties};
+use crate::store::{Context, FileSink};
 use crate::study::{Record, Sink};
 use arrow_ipc::writer::FileWriter;
 use arrow_schema::Schema;
@@ -20,7 +20,6 @@ pub use collected::Collected;
 pub use column::About;
 pub(super) use column::provenance;
 use column::{RecordColumn, all};
-use parquet::file::properties::WriterPropertiesBuilder;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -75,7 +74,7 @@ pub fn create<'r>(
         RecordFormat::Parquet => TableFile::Parquet(ParquetWriter::create(
             path,
             &schema,
-            properties(context).build(),
+            properties(context.metadata()).build(),
         )?),
         RecordFormat::Arrow => {
             let output = Output::create(path)?;
@@ -100,11 +99,6 @@ pub fn create<'r>(
         schema,
         columns,
     }))
-}
-
-/// The compression and the metadata of Parquet files.
-pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
-    super::parquet_file::properties(context.metadata())
 }
 
 /// A file of batches, or of lines made from the columns of a record.

@@ -3,7 +3,7 @@
 use super::column::{About, RecordColumn, all};
 use super::{csv_head, csv_line};
 use crate::error::Result;
-use crate::report::file::write_stdout;
+use crate::store::file::write_stdout;
 use crate::study::{Record, Sink};
 
 /// The lines of a `.csv` file, each batch of records as soon as it is known.

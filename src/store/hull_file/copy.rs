@@ -4,9 +4,9 @@
 use super::{AGAIN, ArchiveReader, ArchiveWriter, Array, Member};
 use crate::control::Control;
 use crate::error::Result;
-use crate::report::embeddings::npy_header;
 use crate::rows::{Pack, Rows};
 use crate::scan::int8::{Extent, Quantiser, StoredCopy};
+use crate::store::npy::npy_header;
 use crate::study::analyze::{AnalysisPlan, Metric};
 use crate::study::reference::Prepared;
 

@@ -1,8 +1,7 @@
 //! Writes certificates as records arrive, and at the end the count of each kind.
 
 use super::super::file::Output;
-use super::super::parquet_file::ParquetWriter;
-use super::super::records::properties;
+use super::super::parquet_file::{ParquetWriter, properties};
 use super::super::{Context, FileSink};
 use super::origin::{KEY, Origin};
 use super::{BATCH, schema};
@@ -40,7 +39,7 @@ impl<'r> CertificateWriter<'r> {
     ) -> Result<Self> {
         let schema = schema();
         Ok(CertificateWriter {
-            file: ParquetWriter::create(path, &schema, packed(properties(context)))?,
+            file: ParquetWriter::create(path, &schema, packed(properties(context.metadata())))?,
             schema,
             reference,
             origin,

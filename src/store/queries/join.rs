@@ -1,6 +1,6 @@
 //! `queries.parquet` of a comparison: one row per query and space, joined from the tables of the spaces.
 
-use super::parquet_file::{ParquetSource, ParquetWriter, properties};
+use super::super::parquet_file::{ParquetSource, ParquetWriter, properties};
 use crate::error::{Error, Result};
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{Field, Schema};

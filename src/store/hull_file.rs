@@ -9,8 +9,8 @@ mod link;
 
 pub use link::{Link, Source};
 
-use super::embeddings::{little_endian, npy_header};
-use super::file::Output;
+use super::file::{Output, pretty};
+use super::npy::{little_endian, npy_header};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Labels;
@@ -288,7 +288,7 @@ impl ArchiveWriter<'_> {
             about,
             members: std::mem::take(&mut self.members),
         };
-        let text = super::json::pretty(&serde_json::json!(manifest));
+        let text = pretty(&serde_json::json!(manifest));
         let mut hash = blake3::Hasher::new();
         self.start(MANIFEST[0])?;
         self.write(text.as_bytes(), &mut hash)?;

@@ -214,6 +214,12 @@ pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(|error| Error::io("create", path, error))
 }
 
+/// The object as indented text.
+pub fn pretty(value: &serde_json::Value) -> String {
+    // Serialising a JSON value to text cannot fail; its alternate form is the same text.
+    format!("{value:#}\n")
+}
+
 /// Writes a value as one line of JSON.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value);

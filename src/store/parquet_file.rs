@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A file that is being written.
-pub(super) struct ParquetWriter {
+pub(crate) struct ParquetWriter {
     pub output: Output,
     pub writer: ArrowWriter<BufWriter<File>>,
 }
@@ -52,7 +52,7 @@ impl ParquetWriter {
 
 /// A Parquet file that a command wrote, as another reads it.
 #[derive(Clone, Copy)]
-pub(super) struct ParquetSource<'p> {
+pub(crate) struct ParquetSource<'p> {
     pub path: &'p Path,
     /// What to name instead of a file that is wrong.
     pub advice: &'static str,
@@ -92,7 +92,7 @@ impl ParquetSource<'_> {
 }
 
 /// The compression and the metadata of a Parquet file.
-pub(super) fn properties(
+pub(crate) fn properties(
     metadata: impl IntoIterator<Item = (String, String)>,
 ) -> WriterPropertiesBuilder {
     let metadata = metadata.into_iter();
@@ -112,7 +112,7 @@ pub(crate) fn metadata(command: &str, settings: &Value) -> Vec<(String, String)>
 }
 
 /// Writes a batch, with the command line and the settings of the run.
-pub(super) fn write(
+pub(crate) fn write(
     path: &Path,
     command: &str,
     settings: &Value,

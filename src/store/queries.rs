@@ -3,10 +3,14 @@
 //! The columns read are `space` and `query_row`; `label`, `predicted` and `error` if present; for every notion `ID_score` and
 //! `ID_outside`; and `nearest_distance`, as another score if no notion has that distance as its score.
 
+mod join;
+
+pub use join::join;
+
 use crate::error::{Error, Place, Result};
 use crate::notion::sampled;
-use crate::report::parquet_file::ParquetSource;
 use crate::rows::texts;
+use crate::store::parquet_file::ParquetSource;
 use crate::study::outcomes::Scores;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
