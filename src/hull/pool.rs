@@ -241,15 +241,18 @@ impl Pool {
         let each = self.listed.iter().flat_map(|&slot| self.point(slot));
         let points: Vec<f64> = each.copied().collect();
         let best = cpu::scan_points(&points, self.dim, directions, &empty, control)?;
-        let price = |b: usize| {
-            let (scores, places) = best.of(b);
+        let price = |(b, list): (usize, Vec<(f64, usize)>)| {
+            let (scores, places): (Vec<f64>, Vec<usize>) = list.into_iter().unzip();
+            let beyond = beyond(&scores, (k, levels.map(|levels| levels[b])), 0.0);
             Price {
-                scores: scores.to_vec(),
+                scores,
                 slots: places.iter().map(|&place| self.listed[place]).collect(),
-                beyond: beyond(scores, (k, levels.map(|levels| levels[b])), 0.0),
+                beyond,
             }
         };
-        Ok(Prices((0..count).map(price).collect()))
+        Ok(Prices(
+            best.lists().into_iter().enumerate().map(price).collect(),
+        ))
     }
 
     fn price_f32(
@@ -281,8 +284,9 @@ impl Pool {
             }
         };
         let best = cpu::scan_points(&self.rounded, d, &unit, &empty, control)?;
-        let price = |(b, w): (usize, &[f64])| {
-            let (scores, slots) = self.rescored(w, best.of(b).1);
+        let lists = best.lists();
+        let price = |((b, w), list): ((usize, &[f64]), &Vec<(f32, usize)>)| {
+            let (scores, slots) = self.rescored(w, list);
             // The factor 2: the last listed row may be ranked too high and an unlisted one too low.
             let beyond = beyond(
                 &scores,
@@ -295,13 +299,13 @@ impl Pool {
                 beyond,
             }
         };
-        let each = directions.par_chunks_exact(d).enumerate();
+        let each = directions.par_chunks_exact(d).enumerate().zip(&lists);
         Ok(Prices(each.map(price).collect()))
     }
 
     /// The slots of listed rows by their scores in f64, best first.
-    fn rescored(&self, w: &[f64], places: &[usize]) -> (Vec<f64>, Vec<Slot>) {
-        let each = places.iter().map(|&place| self.listed[place]);
+    fn rescored(&self, w: &[f64], places: &[(f32, usize)]) -> (Vec<f64>, Vec<Slot>) {
+        let each = places.iter().map(|&(_, place)| self.listed[place]);
         let mut ranked: Vec<(f64, Slot)> =
             each.map(|slot| (dot(self.point(slot), w), slot)).collect();
         ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

@@ -26,8 +26,9 @@ pub(super) const TILE: usize = 256;
 /// Directions scored at a time: TILE x BLOCK scores are half a megabyte in f32.
 pub(super) const BLOCK: usize = 512;
 
-/// How many lanes are compared with their bars before one branch.
+/// Lanes that are compared with their bars before one branch: first in groups, then in parts of a group that has a hit.
 const GROUP: usize = 64;
+const PART: usize = 16;
 
 /// Rows start this many numbers apart beyond d, so that eight rows do not fall into one cache set.
 const PAD: usize = 16;
@@ -375,40 +376,117 @@ pub(super) fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<B
         .collect()
 }
 
-/// Offer a tile's products of one block to the running bests; with the bias if `BIASED`.
+/// The running lists of a block's directions.
+pub(super) trait BlockLists<T> {
+    /// For each direction, the score that a row must exceed to be offered.
+    fn bars(&self) -> &[T];
+    /// Offer a row to the list of direction `b` of the block.
+    fn offer(&mut self, b: usize, score: T, row: usize);
+}
+
+/// The part of some running bests that belongs to the directions from `first` on.
+struct BlockBest<'b, T> {
+    best: &'b mut Best<T>,
+    first: usize,
+}
+
+impl<T: Real> BlockLists<T> for BlockBest<'_, T> {
+    #[inline(always)]
+    fn bars(&self) -> &[T] {
+        &self.best.bars()[self.first..]
+    }
+
+    #[inline(always)]
+    fn offer(&mut self, b: usize, score: T, row: usize) {
+        self.best.offer(self.first + b, score, row);
+    }
+}
+
+/// A row's products with a block's directions.
+#[derive(Clone, Copy)]
+struct RowProducts<'r, T> {
+    products: &'r [T],
+    /// c of each direction, and the bias of the row.
+    shares: &'r [T],
+    bias: T,
+}
+
+impl<T: Real> RowProducts<'_, T> {
+    /// The score for direction `b`. It may be computed more than once but is never stored: writing the large tile back would
+    /// cost more.
+    #[inline(always)]
+    fn score<const BIASED: bool>(&self, b: usize) -> T {
+        match BIASED {
+            true => self.products[b] + self.shares[b] * self.bias,
+            false => self.products[b],
+        }
+    }
+
+    /// Whether any of LANES scores from `first` on enters beside its bar; true if there are fewer. The compiler makes vector
+    /// instructions of the loop because the number of lanes is known.
+    #[inline(always)]
+    fn any_enters<const BIASED: bool, const LANES: usize>(&self, first: usize, bars: &[T]) -> bool {
+        let (Some(products), Some(shares), Some(bars)) = (
+            self.products[first..].first_chunk::<LANES>(),
+            self.shares[first..].first_chunk::<LANES>(),
+            bars[first..].first_chunk::<LANES>(),
+        ) else {
+            return true;
+        };
+        let mut any = 0;
+        for lane in 0..LANES {
+            let score = match BIASED {
+                true => products[lane] + shares[lane] * self.bias,
+                false => products[lane],
+            };
+            any |= u32::from(enters(score, bars[lane]));
+        }
+        any != 0
+    }
+
+    /// Offer the row to the lists that it enters.
+    #[inline(always)]
+    fn offer<const BIASED: bool>(&self, row: usize, lists: &mut impl BlockLists<T>) {
+        let used = self.shares.len();
+        for group in (0..used).step_by(GROUP) {
+            if !self.any_enters::<BIASED, GROUP>(group, lists.bars()) {
+                continue;
+            }
+            let end = used.min(group + GROUP);
+            for part in (group..end).step_by(PART) {
+                if !self.any_enters::<BIASED, PART>(part, lists.bars()) {
+                    continue;
+                }
+                for b in part..end.min(part + PART) {
+                    let score = self.score::<BIASED>(b);
+                    if enters(score, lists.bars()[b]) {
+                        lists.offer(b, score, row);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Offer some rows by their products with a block's directions, with the bias if `BIASED`.
 #[inline(always)]
 fn reduce<T: Real, const BIASED: bool>(
     block: &Block<T>,
-    first_row: usize,
-    row_bias: &[f32],
+    (first_row, row_bias): (usize, &[f32]),
     products: &[T],
-    best: &mut Best<T>,
+    lists: &mut impl BlockLists<T>,
 ) {
-    let used = block.bias.len();
     for (r, products) in products.chunks_exact(block.lanes).enumerate() {
         let bias = match BIASED {
             true => T::from_f32(row_bias[r]),
             false => T::ZERO,
         };
-        // Computed twice for the few scores that enter, but never stored: writing the large tile back would cost more.
-        let score = |product: T, c: T| if BIASED { product + c * bias } else { product };
-        let groups = products[..used].chunks(GROUP).zip(block.bias.chunks(GROUP));
-        for (group, (products, c)) in groups.enumerate() {
-            let first = block.first + group * GROUP;
-            let bars = &best.bars()[first..first + products.len()];
-            let mut above = false;
-            for ((&product, &c), &bar) in products.iter().zip(c).zip(bars) {
-                above |= enters(score(product, c), bar);
-            }
-            if above {
-                for (lane, (&product, &c)) in products.iter().zip(c).enumerate() {
-                    let score = score(product, c);
-                    if enters(score, best.bars()[first + lane]) {
-                        best.offer(first + lane, score, first_row + r);
-                    }
-                }
-            }
-        }
+        let row = RowProducts {
+            products,
+            shares: &block.bias,
+            bias,
+        };
+        row.offer::<BIASED>(first_row + r, lists);
     }
 }
 
@@ -420,7 +498,6 @@ fn worker<T: Real>(
     mut best: Best<T>,
     control: &Control,
 ) -> Result<Best<T>> {
-    let arch = pulp::Arch::new();
     let mut space = Space::default();
     let mut scores = Vec::new();
     loop {
@@ -442,41 +519,46 @@ fn worker<T: Real>(
                 tiles.dim(),
                 &mut scores,
             );
-            arch.dispatch(Reduce {
-                block,
-                first,
-                row_bias,
-                scores: &scores,
+            let mut lists = BlockBest {
                 best: &mut best,
-            });
+                first: block.first,
+            };
+            offer_above(block, (first, row_bias), &scores, &mut lists);
         }
     }
 }
 
-/// [`reduce`], compiled for the instruction set found at run time.
-struct Reduce<'a, T> {
-    block: &'a Block<T>,
-    first: usize,
-    row_bias: &'a [f32],
-    scores: &'a [T],
-    best: &'a mut Best<T>,
+/// Offer the rows from `first` on whose scores lie above the bars, by their products with a block's directions.
+pub(super) fn offer_above<T: Real>(
+    block: &Block<T>,
+    (first, row_bias): (usize, &[f32]),
+    products: &[T],
+    lists: &mut impl BlockLists<T>,
+) {
+    pulp::Arch::new().dispatch(Reduce {
+        block,
+        rows: (first, row_bias),
+        products,
+        lists,
+    });
 }
 
-impl<T: Real> pulp::NullaryFnOnce for Reduce<'_, T> {
+/// [`reduce`], compiled for the instruction set found at run time.
+struct Reduce<'a, T, L> {
+    block: &'a Block<T>,
+    rows: (usize, &'a [f32]),
+    products: &'a [T],
+    lists: &'a mut L,
+}
+
+impl<T: Real, L: BlockLists<T>> pulp::NullaryFnOnce for Reduce<'_, T, L> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Reduce {
-            block,
-            first,
-            row_bias,
-            scores,
-            best,
-        } = self;
-        match block.biased {
-            true => reduce::<T, true>(block, first, row_bias, scores, best),
-            false => reduce::<T, false>(block, first, row_bias, scores, best),
+        match self.block.biased {
+            true => reduce::<T, true>(self.block, self.rows, self.products, self.lists),
+            false => reduce::<T, false>(self.block, self.rows, self.products, self.lists),
         }
     }
 }

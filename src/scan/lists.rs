@@ -3,17 +3,26 @@
 //! Rows may be offered in any order by any worker: the final k best under the total order of [`topk`] are the same. A
 //! bar only rises, and a row with a score strictly below it is not among the k best, or not needed of them ([`Floor`]).
 
-use crate::scan::{Floor, topk};
-use std::sync::Mutex;
+use crate::scan::Floor;
+use crate::scan::topk::Running;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard};
+
+/// The list of one direction, and its best score.
+struct List {
+    rows: Running,
+    best: f32,
+    /// The k-th best score when it was asked for last; NaN until there are k rows.
+    last: f32,
+}
 
 /// The running lists of B directions.
 pub struct Lists {
     k: usize,
-    lists: Vec<Mutex<Vec<(f32, usize)>>>,
+    lists: Vec<Mutex<List>>,
     /// One for each direction, or none.
     floors: Vec<Floor>,
-    /// The greater of the k-th best score so far and the least score that is needed, as bits; NaN until there are k rows.
+    /// The greater of a score that k rows reach and the least score that is needed, as bits; NaN until there are k rows.
     bars: Vec<AtomicU32>,
     /// How many lists hold k rows.
     full: AtomicUsize,
@@ -25,7 +34,13 @@ impl Lists {
         Lists {
             k,
             lists: (0..directions)
-                .map(|_| Mutex::new(Vec::with_capacity(k)))
+                .map(|_| {
+                    Mutex::new(List {
+                        rows: Running::default(),
+                        best: f32::NEG_INFINITY,
+                        last: f32::NAN,
+                    })
+                })
                 .collect(),
             floors: Vec::new(),
             bars: (0..directions)
@@ -44,7 +59,7 @@ impl Lists {
         }
     }
 
-    /// The greater of the k-th best score of direction `b` so far and the least score that is needed; NaN until there are k
+    /// The greater of a score that k rows reach with direction `b` and the least score that is needed; NaN until there are k
     /// rows.
     pub fn bar(&self, b: usize) -> f32 {
         f32::from_bits(self.bars[b].load(Relaxed))
@@ -57,29 +72,44 @@ impl Lists {
 
     /// Offer a row, at most once, with its score, which must not be NaN.
     pub fn offer(&self, b: usize, score: f32, row: usize) {
-        if score < self.bar(b) {
-            return;
+        if enters_shared(score, self.bar(b)) {
+            self.add(b, &mut self.lock(b), score, row);
         }
+    }
+
+    /// Offer the rows from `first` on with their scores, which must not be NaN, each at most once.
+    pub fn offer_all(&self, b: usize, first: usize, scores: impl Iterator<Item = f32>) {
+        let mut list = self.lock(b);
+        for (row, score) in (first..).zip(scores) {
+            if enters_shared(score, self.bar(b)) {
+                self.add(b, &mut list, score, row);
+            }
+        }
+    }
+
+    fn lock(&self, b: usize) -> MutexGuard<'_, List> {
         // A list behind a poisoned lock is still valid.
-        let mut list = self.lists[b]
+        self.lists[b]
             .lock()
-            .unwrap_or_else(|held| held.into_inner());
-        let place = list.partition_point(|&held| topk::order(held, (score, row)).is_lt());
-        if place == self.k {
-            return;
-        }
-        let was_full = list.len() == self.k;
-        list.truncate(self.k - 1);
-        list.insert(place, (score, row));
-        if let Some(&(bar, _)) = list.get(self.k - 1) {
-            let needed = |floor: &Floor| list[0].0.min(floor.score) - floor.slack;
-            // `max` ignores what is not a number.
-            let bar = self
-                .floors
-                .get(b)
-                .map_or(bar, |floor| bar.max(needed(floor)));
+            .unwrap_or_else(|held| held.into_inner())
+    }
+
+    /// Add a row to the locked list of direction `b`, and raise the bar.
+    fn add(&self, b: usize, list: &mut List, score: f32, row: usize) {
+        let last = list.rows.add(score, row, self.k);
+        let better = score > list.best;
+        list.best = list.best.max(score);
+        self.full
+            .fetch_add(usize::from(list.last.is_nan() && last.is_some()), Relaxed);
+        list.last = last.unwrap_or(list.last);
+        if last.is_some() || (better && !self.floors.is_empty()) {
+            let needed = |floor: &Floor| list.best.min(floor.score) - floor.slack;
+            // NaN stays, until there are k rows.
+            let bar = match self.floors.get(b) {
+                Some(floor) if !list.last.is_nan() => list.last.max(needed(floor)),
+                _ => list.last,
+            };
             self.bars[b].store(bar.to_bits(), Relaxed);
-            self.full.fetch_add(usize::from(!was_full), Relaxed);
         }
     }
 
@@ -89,15 +119,24 @@ impl Lists {
     pub fn finish(self) -> (Vec<f32>, Vec<usize>) {
         assert!(self.full(), "every list must hold k rows");
         let lists = self.lists.into_iter();
+        let lists = lists.map(|list| list.into_inner().unwrap_or_else(|held| held.into_inner()));
         lists
-            .flat_map(|list| list.into_inner().unwrap_or_else(|held| held.into_inner()))
+            .flat_map(|list| list.rows.ranked::<f32>(self.k))
             .unzip()
     }
+}
+
+/// Whether a row with this score may be needed beside a bar, which is NaN until there is one.
+#[inline(always)]
+#[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared must enter
+fn enters_shared(score: f32, bar: f32) -> bool {
+    !(score < bar)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::topk::order;
     use proptest::prelude::*;
 
     proptest! {
@@ -105,7 +144,7 @@ mod tests {
         /// sort.
         #[test]
         fn what_is_needed_above_a_floor_is_there(
-            values in prop::collection::vec(0u8..30, 9..80), k in 1usize..9, score in 0u8..30, slack in 0u8..5,
+            values in prop::collection::vec(0u8..30, 30..200), k in 1usize..30, score in 0u8..30, slack in 0u8..5,
         ) {
             let floor = Floor { score: f32::from(score), slack: f32::from(slack) };
             let lists = Lists::above(1, k, &[floor]);
@@ -117,11 +156,11 @@ mod tests {
                 }
             }
             let mut expected: Vec<_> = values.iter().map(|&v| f32::from(v)).zip(0..).collect();
-            expected.sort_by(|&a, &b| topk::order(a, b));
+            expected.sort_by(|&a, &b| order(a, b));
             let best = expected[0].0;
             let bar = best.min(floor.score) - floor.slack;
             if let Some(&(last, _)) = expected.get(k - 1) {
-                prop_assert_eq!(lists.bar(0), last.max(bar));
+                prop_assert!(bar <= lists.bar(0) && lists.bar(0) <= last.max(bar));
             }
             let needed = |&(score, _): &(f32, usize)| score >= best - floor.slack || score >= floor.score;
             let expected: Vec<_> = expected.into_iter().take(k).filter(needed).collect();
@@ -132,7 +171,7 @@ mod tests {
 
         #[test]
         fn lists_equal_a_full_sort_in_whatever_order_rows_come(
-            values in prop::collection::vec(0u8..6, 1..80), k in 1usize..9, step in 1usize..83,
+            values in prop::collection::vec(0u8..6, 1..80), k in 1usize..30, step in 1usize..83,
         ) {
             let k = k.min(values.len());
             let lists = Lists::new(1, k);
@@ -142,11 +181,29 @@ mod tests {
                 lists.offer(0, f32::from(values[row]), row);
             }
             let mut expected: Vec<_> = values.iter().map(|&v| f32::from(v)).zip(0..).collect();
-            expected.sort_by(|&a, &b| topk::order(a, b));
+            expected.sort_by(|&a, &b| order(a, b));
             expected.truncate(k);
-            prop_assert_eq!(lists.bar(0), expected[k - 1].0);
+            prop_assert!(lists.bar(0) <= expected[k - 1].0);
             let (scores, rows) = lists.finish();
             prop_assert_eq!(scores.into_iter().zip(rows).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    /// Bars follow lists that grow: at most so many rows late that a list takes in beyond k.
+    #[test]
+    fn bars_rise() {
+        for (k, late) in [(5, 0), (20, 20), (200, 96)] {
+            let n = 1000;
+            let one_by_one = Lists::new(1, k);
+            (0..n).for_each(|row| one_by_one.offer(0, row as f32, row));
+            let at_once = Lists::new(1, k);
+            at_once.offer_all(0, 0, (0..n).map(|row| row as f32));
+            for lists in [one_by_one, at_once] {
+                assert!(lists.bar(0) >= (n - k - late) as f32, "{}", lists.bar(0));
+                let (scores, rows) = lists.finish();
+                assert_eq!(rows, (n - k..n).rev().collect::<Vec<_>>());
+                assert_eq!(scores[0], (n - 1) as f32);
+            }
         }
     }
 }

@@ -22,9 +22,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-/// The least number of rows for which this is used, and the most entries of all lists together (16 bytes each).
+/// The least number of rows for which this is used, and the most rows wanted in all (up to 32 bytes each).
 const LEAST: usize = 4 * BLOCK;
-const MOST_HELD: usize = 16 << 20;
+const MOST_HELD: usize = 8 << 20;
 
 /// The most blocks, and the most numbers in them, for which a tile is read once; and the tiles in a piece of work.
 const TOGETHER: usize = 4;

@@ -4,9 +4,13 @@
 //! or devices. [`Best`] holds the running k best of B directions; rows must be offered in ascending order to
 //! one `Best`, so that a later row with an equal score never displaces an earlier one.
 //!
+//! A long list ([`Running`]) is not kept in order: it takes in some more than k rows before it is cut to the k best, which costs
+//! less than finding each row's place. A score and its row are one integer there, which is greater for the row that ranks first.
+//!
 //! Every offered row counts. A score that is NaN, for example after an overflow, ranks above all others, and callers
 //! examine that row again. A list of k rows therefore always holds k rows.
 
+use rayon::prelude::*;
 use std::cmp::Ordering;
 
 /// A score type: f32 or f64.
@@ -15,17 +19,37 @@ pub trait Score: Copy + PartialOrd + Send + Sync + 'static {
     const NONE: Self;
     /// At or above every score.
     const HIGHEST: Self;
+    /// An integer in the order of the scores, the same for -0 and 0. The score must not be NaN.
+    fn rank(self) -> u64;
+    /// The score of a rank.
+    fn of_rank(rank: u64) -> Self;
 }
 
-impl Score for f32 {
-    const NONE: Self = f32::NAN;
-    const HIGHEST: Self = f32::INFINITY;
+/// The bits of a number, flipped so that their order is that of the numbers.
+macro_rules! score {
+    ($float:ty, $bits:ty) => {
+        impl Score for $float {
+            const NONE: Self = <$float>::NAN;
+            const HIGHEST: Self = <$float>::INFINITY;
+
+            #[inline(always)]
+            fn rank(self) -> u64 {
+                // The sum with 0 is 0 for -0 too.
+                let bits = (self + 0.0).to_bits();
+                let sign = 1 << (<$bits>::BITS - 1);
+                u64::from(if bits & sign == 0 { bits | sign } else { !bits })
+            }
+
+            fn of_rank(rank: u64) -> Self {
+                let (rank, sign) = (rank as $bits, 1 << (<$bits>::BITS - 1));
+                <$float>::from_bits(if rank & sign == 0 { !rank } else { rank ^ sign })
+            }
+        }
+    };
 }
 
-impl Score for f64 {
-    const NONE: Self = f64::NAN;
-    const HIGHEST: Self = f64::INFINITY;
-}
+score!(f32, u32);
+score!(f64, u64);
 
 /// Whether a row with this score enters a list with this bar. True also if either is NaN.
 #[inline(always)]
@@ -41,31 +65,71 @@ pub fn order<T: Score>(a: (T, usize), b: (T, usize)) -> Ordering {
         .then(a.1.cmp(&b.1))
 }
 
+/// Lists of so many rows are kept in order: their bars are then never late, and finding the place costs little.
+const SHORT: usize = 16;
+
+/// A longer list takes in k more rows, but no more than so many, before it is cut to the k best.
+const MOST_MORE: usize = 96;
+
+/// The running k best rows of one direction, and some that are no longer among them.
+#[derive(Debug, Clone, Default)]
+pub struct Running {
+    /// Rank and row of each; in order only if the list is short.
+    held: Vec<u128>,
+}
+
+impl Running {
+    /// Add a row; its score must not be NaN. The k-th best score so far, once k rows are here, and whenever the list is cut.
+    #[inline]
+    pub fn add<T: Score>(&mut self, score: T, row: usize, k: usize) -> Option<T> {
+        let held = (u128::from(score.rank()) << 64) | u128::from(!(row as u64));
+        if k <= SHORT {
+            return self.insert(held, k);
+        }
+        let most = k + k.min(MOST_MORE);
+        if self.held.is_empty() {
+            self.held.reserve_exact(most);
+        }
+        self.held.push(held);
+        (self.held.len() == k || self.held.len() == most).then(|| self.cut(k))
+    }
+
+    /// Add a row to a list in order.
+    #[inline]
+    fn insert<T: Score>(&mut self, row: u128, k: usize) -> Option<T> {
+        let better = self.held.iter().take_while(|&&held| held > row).count();
+        if better == k {
+            return None;
+        }
+        self.held.truncate(k - 1);
+        self.held.insert(better, row);
+        (self.held.len() == k).then(|| T::of_rank((self.held[k - 1] >> 64) as u64))
+    }
+
+    /// Keep the k best, of which there must be as many; returns the score of the last.
+    fn cut<T: Score>(&mut self, k: usize) -> T {
+        let (_, last, _) = self.held.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
+        let last = *last;
+        self.held.truncate(k);
+        T::of_rank((last >> 64) as u64)
+    }
+
+    /// The k best, or all if they are fewer, best first.
+    pub fn ranked<T: Score>(mut self, k: usize) -> Vec<(T, usize)> {
+        self.held.sort_unstable_by(|a, b| b.cmp(a));
+        let best = self.held.into_iter().take(k);
+        best.map(|held| (T::of_rank((held >> 64) as u64), !(held as u64) as usize))
+            .collect()
+    }
+}
+
 /// The running k best rows of B directions.
 #[derive(Debug, Clone)]
 pub struct Best<T> {
     k: usize,
-    /// How many rows each direction holds so far, at most k; later entries are unused.
-    filled: Vec<usize>,
-    /// The k-th best score of each direction so far; a row [`enters`] only if it scores above.
+    lists: Vec<Running>,
+    /// A score that a row must exceed to be among the k best of each direction; a row [`enters`] only if it does.
     bar: Vec<T>,
-    scores: Vec<T>,
-    rows: Vec<usize>,
-}
-
-/// Lists up to this length are shifted in a loop, which is faster than two calls of memmove.
-const SHORT: usize = 64;
-
-/// Shift the entries below `score` among the first `end` of a list by one place; returns the free place.
-#[inline(always)]
-fn make_room<T: Score>(scores: &mut [T], rows: &mut [usize], score: T, end: usize) -> usize {
-    let mut place = end;
-    while place > 0 && scores[place - 1] < score {
-        scores[place] = scores[place - 1];
-        rows[place] = rows[place - 1];
-        place -= 1;
-    }
-    place
 }
 
 impl<T: Score> Best<T> {
@@ -76,20 +140,11 @@ impl<T: Score> Best<T> {
 
     /// Empty lists, one for each bar, that only rows with a score above the bar enter.
     pub fn above(bars: Vec<T>, k: usize) -> Self {
-        let directions = bars.len();
         Best {
             k,
-            filled: vec![0; directions],
+            lists: vec![Running::default(); bars.len()],
             bar: bars,
-            scores: vec![T::HIGHEST; directions * k],
-            rows: vec![0; directions * k],
         }
-    }
-
-    /// The list of direction `b`: scores and rows, best first.
-    pub fn of(&self, b: usize) -> (&[T], &[usize]) {
-        let held = b * self.k..b * self.k + self.filled[b];
-        (&self.scores[held.clone()], &self.rows[held])
     }
 
     /// For each direction, the score that a row must exceed to enter.
@@ -98,32 +153,12 @@ impl<T: Score> Best<T> {
     }
 
     /// Offer a row that [`enters`] the list of direction `b`.
+    #[inline]
     #[allow(clippy::eq_op)] // what is not a number is not equal to itself
     pub fn offer(&mut self, b: usize, score: T, row: usize) {
         let score = if score == score { score } else { T::HIGHEST };
-        let (start, filled) = (b * self.k, self.filled[b]);
-        let scores = &mut self.scores[start..start + self.k];
-        let rows = &mut self.rows[start..start + self.k];
-        let full = filled == self.k;
-        if full && scores[self.k - 1] >= score {
-            // The score is NaN, and every score in the list ranks as high.
-            return;
-        }
-        let end = if full { self.k - 1 } else { filled };
-        let place = match self.k <= SHORT {
-            true => make_room(scores, rows, score, end),
-            false => {
-                let place = scores[..end].partition_point(|&held| held >= score);
-                scores.copy_within(place..end, place + 1);
-                rows.copy_within(place..end, place + 1);
-                place
-            }
-        };
-        scores[place] = score;
-        rows[place] = row;
-        self.filled[b] = end + 1;
-        if self.filled[b] == self.k {
-            self.bar[b] = scores[self.k - 1];
+        if let Some(bar) = self.lists[b].add(score, row, self.k) {
+            self.bar[b] = bar;
         }
     }
 
@@ -133,35 +168,32 @@ impl<T: Score> Best<T> {
         let Some(mut all) = parts.next() else {
             return Best::new(0, 0);
         };
-        let (k, directions) = (all.k, all.bar.len());
-        let mut pairs = Vec::with_capacity(2 * k);
         for part in parts {
-            for b in 0..directions {
-                pairs.clear();
-                for (scores, rows) in [all.of(b), part.of(b)] {
-                    pairs.extend(scores.iter().copied().zip(rows.iter().copied()));
-                }
-                pairs.sort_unstable_by(|&x, &y| order(x, y));
-                pairs.truncate(k);
-                all.filled[b] = pairs.len();
-                for (slot, &(score, row)) in pairs.iter().enumerate() {
-                    all.scores[b * k + slot] = score;
-                    all.rows[b * k + slot] = row;
-                }
+            for (list, mut more) in all.lists.iter_mut().zip(part.lists) {
+                list.held.append(&mut more.held);
             }
         }
         all
+    }
+
+    /// The k best rows of each direction with their scores, best first; fewer if fewer entered.
+    pub fn lists(self) -> Vec<Vec<(T, usize)>> {
+        let k = self.k;
+        let lists = self.lists.into_par_iter();
+        lists.map(|list| list.ranked(k)).collect()
     }
 
     /// B x k scores and rows.
     ///
     /// Panics unless every direction was offered at least k rows (a caller's mistake).
     pub fn whole(self) -> (Vec<T>, Vec<usize>) {
+        let k = self.k;
+        let lists = self.lists();
         assert!(
-            self.filled.iter().all(|&filled| filled == self.k),
+            lists.iter().all(|list| list.len() == k),
             "every list must hold k rows"
         );
-        (self.scores, self.rows)
+        lists.into_iter().flatten().unzip()
     }
 }
 
@@ -173,7 +205,7 @@ mod tests {
     proptest! {
         #[test]
         fn merged_parts_equal_a_full_sort(
-            values in prop::collection::vec(0u8..6, 1..80), k in 1usize..9, parts in 1usize..5, bar in -1i8..6,
+            values in prop::collection::vec(0u8..6, 1..200), k in 1usize..30, parts in 1usize..5, bar in -1i8..6,
         ) {
             let bar = f32::from(bar);
             let mut bests = vec![Best::<f32>::above(vec![bar], k); parts];
@@ -188,8 +220,29 @@ mod tests {
             expected.sort_by(|&a, &b| order(a, b));
             expected.truncate(k);
             let merged = Best::merge(bests);
-            let (scores, rows) = merged.of(0);
-            prop_assert_eq!(scores.iter().copied().zip(rows.iter().copied()).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(merged.lists(), vec![expected]);
+        }
+    }
+
+    #[test]
+    fn ranks_have_the_order_of_scores() {
+        let scores = [
+            f64::NEG_INFINITY,
+            -1e300,
+            -1.0,
+            -1e-310,
+            0.0,
+            1e-310,
+            1.0,
+            1e300,
+            f64::INFINITY,
+        ];
+        assert!(scores.is_sorted_by_key(|score| score.rank()));
+        assert!(scores.is_sorted_by_key(|&score| (score as f32).rank()));
+        assert!((-0.0f64).rank() == 0f64.rank() && (-0.0f32).rank() == 0f32.rank());
+        for score in scores {
+            assert_eq!(f64::of_rank(score.rank()), score);
+            assert_eq!(f32::of_rank((score as f32).rank()), score as f32);
         }
     }
 

@@ -4,7 +4,9 @@ use super::kernel::Kernel;
 use super::rescore::{Chain, TOGETHER};
 use super::screen;
 use crate::error::Result;
-use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, product};
+use crate::scan::cpu::{
+    BLOCK, Block, BlockLists, Space, TILE, TileDecoder, Tiles, blocks, offer_above, product,
+};
 use crate::scan::lists::Lists;
 use crate::scan::{Batch, Floor};
 
@@ -86,19 +88,32 @@ impl<'s, 'a> Stated<'s, 'a> {
                 self.dim(),
                 scores,
             );
-            let bars: Vec<f32> = (0..block.bias.len())
-                .map(|b| self.lists.bar(block.first + b))
-                .collect();
-            for (r, scores) in scores.chunks_exact(block.lanes).enumerate() {
-                for (b, (score, bar)) in scores.iter().zip(&bars).enumerate() {
-                    let score = self.biased(*score, block, b, first + r);
-                    if bar.is_nan() || score >= *bar {
-                        self.lists.offer(block.first + b, score, first + r);
-                    }
-                }
-            }
+            self.offer(block, first, scores);
         }
         Ok(())
+    }
+
+    /// Offer the rows from `first` on, by their products with the directions of a block.
+    fn offer(&self, block: &Block<f32>, first: usize, products: &[f32]) {
+        let (lanes, count) = (block.lanes, products.len() / block.lanes);
+        if !self.lists.full() {
+            // Most rows enter: one list after the other.
+            for b in 0..block.bias.len() {
+                let each = products[b..].iter().step_by(lanes).zip(first..);
+                let scores = each.map(|(&product, row)| self.biased(product, block, b, row));
+                self.lists.offer_all(block.first + b, first, scores);
+            }
+            return;
+        }
+        let row_bias = Tiles::<f32>::bias(&self.source);
+        let rows = (first, row_bias.get(first..first + count).unwrap_or(&[]));
+        let bars = (0..block.bias.len()).map(|b| below(self.lists.bar(block.first + b)));
+        let mut lists = SharedLists {
+            lists: &self.lists,
+            first: block.first,
+            bars: bars.collect(),
+        };
+        offer_above(block, rows, products, &mut lists);
     }
 
     /// Score up to [`TOGETHER`] pairs of a row and a direction; `framed(p)` is the row of pair p in the frame.
@@ -138,5 +153,33 @@ impl<'s, 'a> Stated<'s, 'a> {
         } else {
             product
         }
+    }
+}
+
+/// The lists of a block's directions, which all workers share.
+struct SharedLists<'l> {
+    lists: &'l Lists,
+    /// The first direction of the block.
+    first: usize,
+    /// Just below each bar when it was read last.
+    bars: Vec<f32>,
+}
+
+/// The bar that a score exceeds if it is at least this one: workers offer rows in any order, and one that equals the last of a
+/// list may be needed.
+fn below(bar: f32) -> f32 {
+    bar.next_down()
+}
+
+impl BlockLists<f32> for SharedLists<'_> {
+    #[inline(always)]
+    fn bars(&self) -> &[f32] {
+        &self.bars
+    }
+
+    #[inline(always)]
+    fn offer(&mut self, b: usize, score: f32, row: usize) {
+        self.lists.offer(self.first + b, score, row);
+        self.bars[b] = below(self.lists.bar(self.first + b));
     }
 }
