@@ -482,10 +482,21 @@ fn change_metadata(changes: &mut Changes) {
     ] {
         changes.metadata(ROWS, name, "were read with", |rows| rows[name] = value);
         changes.metadata(ROWS, name, "does not say", |rows| {
-            rows.as_object_mut().unwrap().remove(name);
-        });
-        changes.metadata(ROWS, name, "does not say", |rows| {
             rows[name] = json!("much")
+        });
+    }
+    for key in [OWN, ROWS] {
+        let stated = changes.good.metadata.iter().find(|pair| pair.0 == key);
+        let stated: Value = serde_json::from_str(&stated.unwrap().1).unwrap();
+        // The number of certificates about the cone may be left out.
+        let fields = stated.as_object().unwrap().keys();
+        for name in fields.filter(|name| *name != "cone") {
+            changes.metadata(key, &format!("{name} gone"), "does not say", |stated| {
+                stated.as_object_mut().unwrap().remove(name);
+            });
+        }
+        changes.metadata(key, "another field", "sorted", |stated| {
+            stated["sorted"] = json!(true)
         });
     }
     changes.metadata(OWN, "version", "version is 1", |own| {

@@ -11,7 +11,7 @@ use crate::job::judging::JudgingArgs;
 use crate::job::row_args::RowArgs;
 use crate::rows::{self, Rows};
 use crate::space::{Set, Settings, Way};
-use crate::store::hull_file::{self, Make, Source, SpaceAndLabels};
+use crate::store::hull_file::{self, ReferenceFacts, Source, SpaceAndLabels};
 use crate::store::{InputInfo, file};
 use crate::study::analyze::{Sets, prepare};
 use crate::warnings::Warnings;
@@ -107,14 +107,16 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let link = args
         .link
         .then(|| Source::link(Some(&source), &space_and_labels, control));
-    let make = Make {
+    let about = ReferenceFacts {
         plan,
         settings: args.rows.settings(),
         columns,
         link: link.transpose()?,
-        copy: args.run.backend.allows_int8().then(|| args.rows.budget()),
+        ..ReferenceFacts::of(&*reference, &space_and_labels)
     };
-    hull_file::write(&args.output, make, &*reference, &known, &space_and_labels)?;
+    let copy = args.run.backend.allows_int8().then(|| args.rows.budget());
+    let (target, rows) = (&args.output, &*reference);
+    hull_file::write(target, about, copy, rows, &known, &space_and_labels)?;
     drop(bar);
     args.run.note(notes);
     if !args.run.quiet {

@@ -24,6 +24,7 @@ mod residual;
 mod roundoff;
 pub mod verified;
 
+use crate::rows::Rows;
 pub use check::{Fault, STRICT, Tally, check};
 pub(crate) use exact::separation;
 pub(crate) use residual::residual;
@@ -103,6 +104,28 @@ pub enum Certificate {
     Outside { direction: Vec<f64>, margin: f64 },
     /// Nothing was proved.
     None,
+}
+
+impl Certificate {
+    /// The same with the row numbers of the reference's file.
+    pub fn proof(&self, reference: &dyn Rows) -> Proof {
+        match self {
+            Certificate::Inside {
+                rows,
+                weights,
+                exact,
+            } => Proof::Inside {
+                rows: rows.iter().map(|&row| reference.number(row)).collect(),
+                weights: weights.clone(),
+                exact: *exact,
+            },
+            Certificate::Outside { direction, margin } => Proof::Outside {
+                direction: direction.clone(),
+                margin: *margin,
+            },
+            Certificate::None => Proof::None,
+        }
+    }
 }
 
 /// The set that a query is claimed to be inside or outside of.

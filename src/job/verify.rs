@@ -8,7 +8,7 @@ use super::networks::NetworkArgs;
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
+use crate::hull::certificate::{Claim, Fault, Tally, check};
 use crate::rows::{RowSettings, Rows};
 use crate::space::{Settings, Spec, Views, frames};
 use crate::store::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
@@ -180,29 +180,26 @@ pub fn audit(
     if !problems.is_empty() {
         return Ok(Audit::of(problems));
     }
-    let (mut found, mut cone) = (Counts::default(), 0);
-    let claims = reader.inspect(|claim| match claim {
-        Ok(claim) if claim.of == Body::Hull => found.add(claim.evidence()),
-        Ok(_) => cone += 1,
-        Err(_) => {}
-    });
+    let mut found = origin.clone();
+    (found.certificates, found.cone) = (Counts::default(), 0);
+    let claims = reader.inspect(|claim| claim.iter().for_each(|claim| found.count(claim)));
     let tally = check(claims, reference, queries, tolerance, control, failed)?;
     let mut audit = Audit {
         problems: Vec::new(),
         tally: Some(tally),
     };
     let (stated, queries) = (origin.certificates, queries.len() as u64);
-    if stated != found || stated.total() != queries {
+    if stated != found.certificates || stated.total() != queries {
         audit.problems.push(Problem::Count {
             stated,
-            found,
+            found: found.certificates,
             queries,
         });
     }
-    if origin.cone != cone {
+    if origin.cone != found.cone {
         audit.problems.push(Problem::Cone {
             stated: origin.cone,
-            found: cone,
+            found: found.cone,
         });
     }
     if let Some(first) = tally.first_missing {

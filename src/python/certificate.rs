@@ -3,8 +3,8 @@
 use super::arrays::{Given, Seen};
 use super::waiting::{How, waited};
 use crate::error::Error;
+use crate::hull::Answer;
 use crate::hull::certificate::{self, Body, Claim, Proof, STRICT, check};
-use crate::hull::{self, Answer};
 use crate::rows::Rows;
 use numpy::PyArray1;
 use pyo3::prelude::*;
@@ -17,22 +17,7 @@ pub struct Certificate(Proof);
 impl Certificate {
     /// The certificate of an answer about `reference`.
     pub fn of(answer: Option<&Answer>, reference: &dyn Rows) -> Self {
-        Certificate(match answer.map(|answer| &answer.certificate) {
-            Some(hull::Certificate::Inside {
-                rows,
-                weights,
-                exact,
-            }) => Proof::Inside {
-                rows: rows.iter().map(|&row| reference.number(row)).collect(),
-                weights: weights.clone(),
-                exact: *exact,
-            },
-            Some(hull::Certificate::Outside { direction, margin }) => Proof::Outside {
-                direction: direction.clone(),
-                margin: *margin,
-            },
-            Some(hull::Certificate::None) | None => Proof::None,
-        })
+        Certificate(answer.map_or(Proof::None, |answer| answer.certificate.proof(reference)))
     }
 
     fn claim(&self) -> Claim {

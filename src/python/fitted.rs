@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::notion::registry::Wanted;
 use crate::rows::{self, RowSettings, Rows};
 use crate::space::{Settings, Way};
-use crate::store::hull_file::{self, Make, Source, SpaceAndLabels};
+use crate::store::hull_file::{self, ReferenceFacts, Source, SpaceAndLabels};
 use crate::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
 use crate::warnings::Warnings;
@@ -262,15 +262,15 @@ impl Fitted {
                 };
                 let source = self.source.as_ref();
                 let link = link.then(|| Source::link(source, &space_and_labels, control));
-                let make = Make {
+                let about = ReferenceFacts {
                     plan: self.plan.clone(),
-                    settings: RowSettings::default(),
                     // Query arrays have no column names, and those of files are matched before the space.
                     columns: rows::like(rows).filter(|_| self.way.is_none()),
                     link: link.transpose()?,
-                    copy: Some(memory()),
+                    ..ReferenceFacts::of(rows, &space_and_labels)
                 };
-                hull_file::write(&path, make, rows, &self.known, &space_and_labels)
+                let copy = Some(memory());
+                hull_file::write(&path, about, copy, rows, &self.known, &space_and_labels)
             })
         })
     }

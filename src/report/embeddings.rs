@@ -8,21 +8,18 @@ use super::columns::{RowNumber, TableColumn, batch, columns, schema};
 use super::records::provenance;
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::Rows;
 use crate::rows::images::Labels;
-use crate::store::file::Output;
-use crate::store::npy::{little_endian, npy_header};
+use crate::rows::{Element, Rows};
+use crate::store::file::write_parts;
+use crate::store::npy;
 use crate::store::parquet_file::{ParquetWriter, properties};
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use std::collections::HashMap;
-use std::io::Write;
+use std::iter::once;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The most numbers that are written at a time.
-const NUMBERS: usize = 1 << 18;
 
 /// A range of consecutive rows, with the facts about them.
 pub struct Embeddings<'r> {
@@ -37,35 +34,12 @@ pub struct Embeddings<'r> {
 }
 
 impl Embeddings<'_> {
-    fn single(&self) -> bool {
-        self.rows.fits_f32()
-    }
-
     /// The number type of the file.
-    pub fn element(&self) -> &'static str {
-        if self.single() { "f32" } else { "f64" }
-    }
-
-    /// The rows in parts, as ranges of the source.
-    fn parts(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (count, step) = (self.range.len(), (NUMBERS / self.rows.dim()).max(1));
-        (0..count)
-            .step_by(step)
-            .map(move |first| first..count.min(first + step))
-    }
-
-    fn read_f32(&self, part: &Range<usize>) -> Result<Vec<f32>> {
-        let mut values = vec![0f32; part.len() * self.rows.dim()];
-        self.rows
-            .read_f32(self.range.start + part.start, &mut values)?;
-        Ok(values)
-    }
-
-    fn read_f64(&self, part: &Range<usize>) -> Result<Vec<f64>> {
-        let mut values = vec![0.0; part.len() * self.rows.dim()];
-        self.rows
-            .read_f64(self.range.start + part.start, &mut values)?;
-        Ok(values)
+    pub fn element(&self) -> Element {
+        match self.rows.fits_f32() {
+            true => Element::F32,
+            false => Element::F64,
+        }
     }
 
     /// The class of a row of the source, by name.
@@ -77,35 +51,20 @@ impl Embeddings<'_> {
     ///
     /// Errors: a file that cannot be written, rows that can no longer be read.
     pub fn write_npy(&self, path: &Path, control: &Control) -> Result<()> {
-        let output = Output::create(path)?;
-        let mut writer = output.writer()?;
-        let failed = |error| output.error(error);
-        let kind = if self.single() { "<f4" } else { "<f8" };
-        let header = npy_header(kind, &[self.range.len(), self.rows.dim()]);
-        writer.write_all(&header).map_err(failed)?;
-        for part in self.parts() {
-            control.check()?;
-            let bytes: Vec<u8> = match self.single() {
-                true => little_endian(&self.read_f32(&part)?, f32::to_le_bytes),
-                false => little_endian(&self.read_f64(&part)?, f64::to_le_bytes),
-            };
-            writer.write_all(&bytes).map_err(failed)?;
-        }
-        output.close(writer)
+        let header = npy::header(
+            npy::kind(self.element()),
+            &[self.range.len(), self.rows.dim()],
+        );
+        let numbers = npy::bytes(self.rows, self.range.clone(), self.element());
+        let parts = once(Ok(header)).chain(numbers);
+        write_parts(path, parts.map(|part| control.check().and_then(|()| part)))
     }
 
     /// Writes the class of each row as a line; a line break within a name becomes a blank.
     pub fn write_labels(&self, path: &Path) -> Result<()> {
-        let output = Output::create(path)?;
-        let mut writer = output.writer()?;
-        for row in 0..self.range.len() {
-            let label = self
-                .label(row)
-                .unwrap_or_default()
-                .replace(['\n', '\r'], " ");
-            writeln!(writer, "{label}").map_err(|error| output.error(error))?;
-        }
-        output.close(writer)
+        let label = |row| self.label(row).unwrap_or_default();
+        let line = |row| Ok(label(row).replace(['\n', '\r'], " ") + "\n");
+        write_parts(path, (0..self.range.len()).map(line))
     }
 
     /// Writes a Parquet file; `metadata` says how it was made.
@@ -118,11 +77,24 @@ impl Embeddings<'_> {
         control: &Control,
     ) -> Result<()> {
         let facts = self.facts();
-        let schema = self.schema(&schema(&facts, HashMap::new()));
+        let beside = schema(&facts, HashMap::new());
+        let (dim, item) = (self.rows.dim() as i32, self.item());
+        let list = DataType::FixedSizeList(Arc::clone(&item), dim);
+        let numbers = Arc::new(Field::new("embedding", list, false));
+        let fields = beside.fields().iter().cloned().chain([numbers]);
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut file = ParquetWriter::create(path, &schema, properties(metadata).build())?;
-        for part in self.parts() {
+        for part in npy::parts(self.range.clone(), self.rows.dim()) {
             control.check()?;
-            file.write(self.batch(&facts, &part)?)?;
+            let numbers = self.numbers(&part)?;
+            let rows: Vec<SourceRow> = part.map(|row| self.source_row(row)).collect();
+            let whole = batch(&beside, &facts, &rows).and_then(|beside| {
+                let list = FixedSizeListArray::try_new(Arc::clone(&item), dim, numbers, None)?;
+                let mut columns = beside.columns().to_vec();
+                columns.push(Arc::new(list));
+                RecordBatch::try_new(Arc::clone(&schema), columns)
+            });
+            file.write(whole)?;
         }
         file.written()?.commit()
     }
@@ -144,44 +116,34 @@ impl Embeddings<'_> {
         all
     }
 
-    /// The columns of `facts`, and the numbers as the last one.
-    fn schema(&self, facts: &Schema) -> Arc<Schema> {
-        let list = DataType::FixedSizeList(self.item(), self.rows.dim() as i32);
-        let numbers = Arc::new(Field::new("embedding", list, false));
-        let fields = facts.fields().iter().cloned().chain([numbers]);
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-    }
-
+    /// The numbers of a row as a field.
     fn item(&self) -> Arc<Field> {
-        let kind = match self.single() {
-            true => DataType::Float32,
-            false => DataType::Float64,
+        let kind = match self.element() {
+            Element::F32 => DataType::Float32,
+            _ => DataType::Float64,
         };
         Arc::new(Field::new("item", kind, false))
     }
 
-    fn batch(
-        &self,
-        facts: &[TableColumn<'_, SourceRow>],
-        part: &Range<usize>,
-    ) -> Result<Result<RecordBatch, ArrowError>> {
-        let numbers: ArrayRef = match self.single() {
-            true => Arc::new(Float32Array::from(self.read_f32(part)?)),
-            false => Arc::new(Float64Array::from(self.read_f64(part)?)),
-        };
-        let row = |place: usize| SourceRow {
+    /// The numbers of consecutive rows.
+    fn numbers(&self, part: &Range<usize>) -> Result<ArrayRef> {
+        let count = part.len() * self.rows.dim();
+        if self.element() == Element::F32 {
+            let mut values = vec![0.0; count];
+            self.rows.read_f32(part.start, &mut values)?;
+            return Ok(Arc::new(Float32Array::from(values)));
+        }
+        let mut values = vec![0.0; count];
+        self.rows.read_f64(part.start, &mut values)?;
+        Ok(Arc::new(Float64Array::from(values)))
+    }
+
+    fn source_row(&self, row: usize) -> SourceRow {
+        let place = row - self.range.start;
+        SourceRow {
             place,
             number: self.source.number(place),
-        };
-        let rows: Vec<SourceRow> = part.clone().map(row).collect();
-        let beside = batch(&schema(facts, HashMap::new()), facts, &rows);
-        Ok(beside.and_then(|beside| {
-            let dim = self.rows.dim() as i32;
-            let list = FixedSizeListArray::try_new(self.item(), dim, numbers, None)?;
-            let (schema, mut columns, _) = beside.into_parts();
-            columns.push(Arc::new(list));
-            RecordBatch::try_new(self.schema(&schema), columns)
-        }))
+        }
     }
 }
 

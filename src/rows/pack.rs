@@ -16,6 +16,56 @@ pub enum Numbers {
     U64(Vec<u64>),
 }
 
+impl Numbers {
+    /// The types as NumPy names them; a message to another process has the place of a type in this list.
+    pub const KINDS: [&str; 3] = ["<f8", "<f4", "<u8"];
+
+    /// The name of the type.
+    pub fn kind(&self) -> &'static str {
+        Self::KINDS[match self {
+            Numbers::F64(_) => 0,
+            Numbers::F32(_) => 1,
+            Numbers::U64(_) => 2,
+        }]
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Numbers::F64(values) => values.len(),
+            Numbers::F32(values) => values.len(),
+            Numbers::U64(values) => values.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The little-endian bytes of the numbers.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Numbers::F64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Numbers::F32(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Numbers::U64(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        }
+    }
+
+    /// The numbers of a type with these little-endian bytes; `None` if the type is not known or bytes are left over.
+    pub fn of_bytes(kind: &str, bytes: &[u8]) -> Option<Self> {
+        fn all<T, const B: usize>(bytes: &[u8], read: fn([u8; B]) -> T) -> Option<Vec<T>> {
+            let (each, rest) = bytes.as_chunks::<B>();
+            rest.is_empty()
+                .then(|| each.iter().map(|&bytes| read(bytes)).collect())
+        }
+        match kind {
+            "<f8" => all(bytes, f64::from_le_bytes).map(Numbers::F64),
+            "<f4" => all(bytes, f32::from_le_bytes).map(Numbers::F32),
+            "<u8" => all(bytes, u64::from_le_bytes).map(Numbers::U64),
+            _ => None,
+        }
+    }
+}
+
 /// Arrays by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pack {

@@ -23,54 +23,41 @@ impl Output {
     ///
     /// Errors: the folder does not exist or cannot be written, or the target exists and is not a plain file.
     pub fn create(target: &Path) -> Result<Self> {
+        let shown = target.display();
+        let refused = |what: String| Err(Error::Usage(format!("{shown} {what}")));
         if target.is_dir() {
-            return Err(Error::Usage(format!(
-                "{} is a folder; name a file in it",
-                target.display()
-            )));
+            return refused("is a folder; name a file in it".into());
         }
         let last = target.as_os_str().as_encoded_bytes().last();
         if last.is_some_and(|&letter| std::path::is_separator(char::from(letter))) {
-            return Err(Error::Usage(format!(
-                "{} is written as a folder's name; name a file in it, as in {}",
-                target.display(),
-                target.join("result.json").display()
-            )));
+            let file = target.join("result.json");
+            return refused(format!(
+                "is written as a folder's name; name a file in it, as in {}",
+                file.display()
+            ));
         }
         // A rename would replace the link, or the device.
-        let target = &target.canonicalize().unwrap_or_else(|_| target.into());
-        if target.exists() && !target.is_file() {
-            return Err(Error::Usage(format!(
-                "{} is not a plain file; name another",
-                target.display()
-            )));
+        let target = target.canonicalize().unwrap_or_else(|_| target.into());
+        if is_stream(&target) {
+            return refused("is not a plain file; name another".into());
         }
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        if target
-            .metadata()
-            .is_ok_and(|target| target.permissions().readonly())
-        {
+        let is_readonly = |there: std::fs::Metadata| there.permissions().readonly();
+        if target.metadata().is_ok_and(is_readonly) {
             let source = std::io::ErrorKind::PermissionDenied.into();
             return Err(Error::io("write", target, source));
         }
-        let temporary =
-            part::create(folder).map_err(|error| Error::io("create a file in", folder, error))?;
-        Ok(Output {
-            target: target.into(),
-            temporary,
-        })
+        let folder = target.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
+        match part::create(folder) {
+            Ok(temporary) => Ok(Output { target, temporary }),
+            Err(error) => Err(Error::io("create a file in", folder, error)),
+        }
     }
 
     /// A buffered writer to the temporary file.
     pub fn writer(&self) -> Result<BufWriter<File>> {
-        let file = self
-            .temporary
-            .as_file()
-            .try_clone()
-            .map_err(|error| self.error(error))?;
+        let file = self.temporary.as_file().try_clone();
+        let file = file.map_err(|error| self.error(error))?;
         Ok(BufWriter::with_capacity(1 << 16, file))
     }
 
@@ -95,24 +82,9 @@ impl Output {
         Ok(self)
     }
 
-    /// Renames the file to its target. Everything must have been flushed.
+    /// Renames the file to its target, when its data are on the disk. Everything must have been flushed.
     pub fn commit(self) -> Result<()> {
-        self.sync()?;
-        self.rename()
-    }
-
-    /// Waits until the data are on the disk.
-    fn sync(&self) -> Result<()> {
-        let synced = self.temporary.as_file().sync_all();
-        synced.map_err(|error| self.error(error))
-    }
-
-    fn rename(self) -> Result<()> {
-        let Output { target, temporary } = self;
-        temporary
-            .persist(&target)
-            .map_err(|error| Error::io("write", &target, error.error))?;
-        Ok(())
+        commit_all(vec![self])
     }
 }
 
@@ -120,21 +92,25 @@ impl Output {
 ///
 /// Errors: as [`Output::commit`]; if a rename fails after others succeeded, the renamed files are named.
 pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
-    outputs.iter().try_for_each(Output::sync)?;
+    for output in &outputs {
+        let synced = output.temporary.as_file().sync_all();
+        synced.map_err(|error| output.error(error))?;
+    }
     let mut there: Vec<String> = Vec::new();
-    for output in outputs {
-        let target = output.target.clone();
-        match output.rename() {
-            Ok(()) => there.push(target.display().to_string()),
-            Err(error) if there.is_empty() => return Err(error),
-            Err(error) => {
+    for Output { target, temporary } in outputs {
+        let renamed = temporary.persist(&target);
+        renamed.map_err(|failed| match there.is_empty() {
+            true => Error::io("write", &target, failed.error),
+            false => {
+                let there = there.join(", ");
                 let what = format!(
-                    "{error}; of the outputs of this run only {} was written",
-                    there.join(", ")
+                    "{}; of the outputs of this run only {there} was written",
+                    failed.error
                 );
-                return Err(Error::io("write", &target, std::io::Error::other(what)));
+                Error::io("write", &target, std::io::Error::other(what))
             }
-        }
+        })?;
+        there.push(target.display().to_string());
     }
     Ok(())
 }
@@ -170,32 +146,40 @@ fn is_stream(target: &Path) -> bool {
 
 /// Checks that text can be written to a file, or to stdout for `-`; nothing is left behind.
 pub fn check_text(target: &str) -> Result<()> {
-    let (stdout, target) = (target == "-", Path::new(target));
-    if stdout || is_stream(target) {
-        Ok(())
-    } else {
-        Output::create(target).map(drop)
+    match target == "-" || is_stream(Path::new(target)) {
+        true => Ok(()),
+        false => Output::create(Path::new(target)).map(drop),
     }
 }
 
 /// Writes text to a file, or to stdout for `-`.
 pub fn write_text(target: &str, text: &str) -> Result<()> {
-    if target == "-" {
-        return print(text);
+    let path = Path::new(target);
+    match target {
+        "-" => print(text),
+        _ if is_stream(path) => {
+            std::fs::write(path, text).map_err(|error| Error::io("write", path, error))
+        }
+        _ => write_bytes(path, text),
     }
-    if is_stream(Path::new(target)) {
-        return std::fs::write(target, text).map_err(|error| Error::io("write", target, error));
-    }
-    write_bytes(Path::new(target), text.as_bytes())
 }
 
 /// Writes all bytes of a file.
-pub fn write_bytes(target: &Path, bytes: &[u8]) -> Result<()> {
+pub fn write_bytes(target: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    write_parts(target, [Ok(bytes)])
+}
+
+/// Writes all bytes of a file, part by part.
+pub fn write_parts<B: AsRef<[u8]>>(
+    target: &Path,
+    parts: impl IntoIterator<Item = Result<B>>,
+) -> Result<()> {
     let output = Output::create(target)?;
     let mut writer = output.writer()?;
-    writer
-        .write_all(bytes)
-        .map_err(|error| output.error(error))?;
+    for part in parts {
+        let written = writer.write_all(part?.as_ref());
+        written.map_err(|error| output.error(error))?;
+    }
     output.close(writer)
 }
 
@@ -233,7 +217,7 @@ pub fn write_drawn(
     drawn: std::result::Result<impl AsRef<[u8]>, String>,
 ) -> Result<()> {
     let failed = |why| Error::io("draw", target, std::io::Error::other(why));
-    write_bytes(target, drawn.map_err(failed)?.as_ref())
+    write_bytes(target, drawn.map_err(failed)?)
 }
 
 /// Prints text to stdout. A closed pipe is no error: its reader has read what it wanted.

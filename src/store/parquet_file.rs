@@ -16,7 +16,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::BufWriter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file that is being written.
@@ -40,33 +40,42 @@ impl ParquetWriter {
         written.map_err(|error| self.output.format_error(error))
     }
 
+    /// Ends the row group if it takes more than `most` bytes.
+    pub fn end_group_beyond(&mut self, most: usize) -> Result<()> {
+        if self.writer.in_progress_size() <= most {
+            return Ok(());
+        }
+        let ended = self.writer.flush();
+        ended.map_err(|error| self.output.format_error(error))
+    }
+
     /// Writes the remaining data; the file appears when the output is committed.
     pub fn written(self) -> Result<Output> {
         let ParquetWriter { output, writer } = self;
-        let inner = writer
-            .into_inner()
-            .map_err(|error| output.format_error(error))?;
-        output.flush(inner)
+        match writer.into_inner() {
+            Ok(inner) => output.flush(inner),
+            Err(error) => Err(output.format_error(error)),
+        }
     }
 }
 
 /// A Parquet file that a command wrote, as another reads it.
-#[derive(Clone, Copy)]
-pub(crate) struct ParquetSource<'p> {
-    pub path: &'p Path,
+#[derive(Clone)]
+pub(crate) struct ParquetSource {
+    pub path: PathBuf,
     /// What to name instead of a file that is wrong.
     pub advice: &'static str,
 }
 
-impl ParquetSource<'_> {
+impl ParquetSource {
     /// An error about the file.
     pub fn wrong(&self, place: Place, what: impl Into<String>) -> Error {
         Error::input(self.path.display().to_string(), place, what, self.advice)
     }
 
     /// The error of the Parquet crate.
-    pub fn undecodable(&self, error: impl Display) -> Error {
-        self.wrong(Place::Whole, format!("cannot be decoded: {error}"))
+    pub fn undecodable(&self, place: Place, error: impl Display) -> Error {
+        self.wrong(place, format!("cannot be decoded: {error}"))
     }
 
     /// Decoding corrupt data can panic inside the Parquet crate; such a panic becomes an error about the file.
@@ -78,16 +87,41 @@ impl ParquetSource<'_> {
 
     /// Opens the file and checks its pages.
     pub fn open(&self) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-        let file = open_file(self.path)?;
+        let file = open_file(&self.path)?;
         let again = file.try_clone();
-        let again = again.map_err(|error| Error::io("open", self.path, error))?;
+        let again = again.map_err(|error| Error::io("open", &self.path, error))?;
         self.guarded(|| {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file);
             let not_parquet = |error| format!("not a valid Parquet file: {error}");
             let builder = builder.map_err(|error| self.wrong(Place::Whole, not_parquet(error)))?;
-            parquet_pages::check_all(self.path, &again, builder.metadata())?;
+            parquet_pages::check_all(&self.path, &again, builder.metadata())?;
             Ok(builder)
         })
+    }
+
+    /// The batches of the opened file, each with the number of its first row. The first error ends them.
+    pub fn batches(
+        &self,
+        opened: ParquetRecordBatchReaderBuilder<File>,
+    ) -> Result<impl Iterator<Item = Result<(u64, RecordBatch)>> + use<>> {
+        let reader = self.guarded(|| {
+            let built = opened.build();
+            built.map_err(|error| self.undecodable(Place::Whole, error))
+        })?;
+        let (source, mut reader, mut row) = (self.clone(), Some(reader), 0);
+        Ok(std::iter::from_fn(move || {
+            let next = source.guarded(|| {
+                let next = reader.as_mut().and_then(Iterator::next).transpose();
+                next.map_err(|error| source.undecodable(Place::Row(row), error))
+            });
+            if next.is_err() {
+                reader = None;
+            }
+            let first = row;
+            let batch = next.transpose()?;
+            row += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+            Some(batch.map(|batch| (first, batch)))
+        }))
     }
 }
 

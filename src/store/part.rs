@@ -5,7 +5,6 @@
 //! into the folder removes it.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,11 +20,13 @@ static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// A new locked temporary file in a folder; abandoned ones in it are removed first.
 pub(super) fn create(folder: &Path) -> io::Result<NamedTempFile> {
     sweep(folder);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    // The temporary file becomes the output, which must be as readable to others as usual files (the system applies the umask).
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     loop {
-        let part = usual_permissions(&mut tempfile::Builder::new())
-            .prefix(PREFIX)
-            .suffix(SUFFIX)
-            .tempfile_in(folder)?;
+        let part = builder.tempfile_in(folder)?;
         match part.as_file().try_lock() {
             // Another run may have locked it as abandoned between its creation and its lock.
             Err(TryLockError::WouldBlock) => continue,
@@ -39,72 +40,28 @@ pub(super) fn create(folder: &Path) -> io::Result<NamedTempFile> {
 /// Removes the files of runs that have ended, once per run and folder. Files that cannot be removed stay.
 fn sweep(folder: &Path) {
     let place = folder.canonicalize().unwrap_or_else(|_| folder.into());
-    let first = SWEPT
-        .lock()
-        .unwrap_or_else(|held| held.into_inner())
-        .insert(place);
-    let Some(entries) = first.then(|| folder.read_dir().ok()).flatten() else {
+    let mut swept = SWEPT.lock().unwrap_or_else(|held| held.into_inner());
+    let Some(entries) = swept
+        .insert(place)
+        .then(|| folder.read_dir().ok())
+        .flatten()
+    else {
         return;
     };
     for entry in entries.flatten() {
-        let plain = entry.file_type().is_ok_and(|kind| kind.is_file());
-        if plain && is_part(&entry.file_name()) {
-            remove_if_dead(&entry.path());
+        let name = entry.file_name();
+        let name = name.to_str().unwrap_or_default();
+        let is_part = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
+        if !is_part || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
         }
-    }
-}
-
-fn is_part(name: &OsStr) -> bool {
-    name.to_str()
-        .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX))
-}
-
-fn remove_if_dead(path: &Path) {
-    // Opened for writing: some network file systems lock no other files.
-    let Ok(file) = File::options().write(true).open(path) else {
-        return;
-    };
-    if file.try_lock().is_ok() {
-        let _ = std::fs::remove_file(path);
-    }
-}
-
-/// Temporary files are private by default; a result should have the permissions of the user's other new files (the system
-/// applies the umask).
-#[cfg(unix)]
-fn usual_permissions<'b, 'x, 'y>(
-    builder: &'b mut tempfile::Builder<'x, 'y>,
-) -> &'b mut tempfile::Builder<'x, 'y> {
-    use std::os::unix::fs::PermissionsExt;
-    builder.permissions(std::fs::Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn usual_permissions<'b, 'x, 'y>(
-    builder: &'b mut tempfile::Builder<'x, 'y>,
-) -> &'b mut tempfile::Builder<'x, 'y> {
-    builder
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_files_whose_run_has_ended_are_swept() {
-        let folder = tempfile::tempdir().unwrap();
-        let dead = folder.path().join(".hullscope-dead00.part");
-        let other = folder.path().join(".hullscope-notes.txt");
-        std::fs::write(&dead, "half a table").unwrap();
-        std::fs::write(&other, "not ours").unwrap();
-        let alive = folder.path().join(".hullscope-alive0.part");
-        let owner = File::create(&alive).unwrap();
-        owner.lock().unwrap();
-        let part = create(folder.path()).unwrap();
-        assert!(!dead.exists() && alive.exists() && other.exists() && part.path().exists());
-        drop(owner);
-        remove_if_dead(&alive);
-        remove_if_dead(part.path());
-        assert!(!alive.exists() && part.path().exists());
+        // Opened for writing: some network file systems lock no other files.
+        let Ok(file) = File::options().write(true).open(entry.path()) else {
+            continue;
+        };
+        // The lock is held until the file is gone, so that the run that has just created it sees that it is lost.
+        if file.try_lock().is_ok() {
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
 }

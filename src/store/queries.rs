@@ -1,23 +1,23 @@
-//! Reads `queries.parquet` of a comparison, one row per query and space, with each notion's judgement of each query.
+//! `queries.parquet` of a comparison, one row per query and space: it is joined from the tables of the spaces, and read back
+//! with each notion's judgement of each query.
 //!
 //! The columns read are `space` and `query_row`; `label`, `predicted` and `error` if present; for every notion `ID_score` and
 //! `ID_outside`; and `nearest_distance`, as another score if no notion has that distance as its score.
 
-mod join;
-
-pub use join::join;
-
+use super::parquet_file::{ParquetSource, ParquetWriter, properties};
 use crate::error::{Error, Place, Result};
 use crate::notion::sampled;
 use crate::rows::texts;
-use crate::store::parquet_file::ParquetSource;
 use crate::study::outcomes::Scores;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType};
+use arrow_array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
+use arrow_schema::{ArrowError, Field, Schema};
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take_record_batch;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The name of the table in the folder of a comparison.
 pub const FILE: &str = "queries.parquet";
@@ -28,7 +28,42 @@ const NEAREST: &str = "nearest";
 /// Notions whose score is the distance to the nearest row, in order of preference.
 const NEAREST_NOTIONS: [&str; 3] = ["ball", "ball_1", "knn_1"];
 
-const SUFFIXES: [&str; 2] = ["_score", "_outside"];
+/// What the names of a notion's columns end with.
+const SCORE: &str = "_score";
+const OUTSIDE: &str = "_outside";
+
+/// Writes the tables of all spaces as one; a column that a space lacks is null in its rows.
+///
+/// Errors: a table that cannot be read, columns with the same name and different types, a path that cannot be written.
+pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> Result<()> {
+    let source = |table: &PathBuf| ParquetSource {
+        path: table.clone(),
+        advice: "remove it, and compare again",
+    };
+    let sources: Vec<ParquetSource> = tables.iter().map(source).collect();
+    let mut schemas = Vec::new();
+    for source in &sources {
+        let fields = source.open()?.schema().fields().clone();
+        let fields = fields.iter().map(|field| field.as_ref().clone());
+        let fields = fields.map(|field| field.with_nullable(true));
+        schemas.push(Schema::new(fields.collect::<Vec<_>>()));
+    }
+    let failed = |error: ArrowError| Error::io("write", to, std::io::Error::other(error));
+    let schema = Arc::new(Schema::try_merge(schemas).map_err(failed)?);
+    let mut file = ParquetWriter::create(to, &schema, properties(metadata).build())?;
+    for source in &sources {
+        for batch in source.batches(source.open()?)? {
+            let (_, batch) = batch?;
+            let column = |field: &Arc<Field>| -> ArrayRef {
+                let known = batch.column_by_name(field.name()).cloned();
+                known.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+            };
+            let columns = schema.fields().iter().map(column).collect();
+            file.write(RecordBatch::try_new(Arc::clone(&schema), columns))?;
+        }
+    }
+    file.written()?.commit()
+}
 
 /// The queries of a comparison, from its folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,15 +80,6 @@ pub struct KeptQueries {
     pub scores: Vec<Scores>,
     /// The id of the score that is the distance to the nearest row.
     pub nearest: &'static str,
-}
-
-fn source(path: &Path) -> ParquetSource<'_> {
-    let advice = "name a folder that `hullscope compare -o` wrote, unchanged";
-    ParquetSource { path, advice }
-}
-
-fn wrong(path: &Path, what: impl Into<String>) -> Error {
-    source(path).wrong(Place::Whole, what)
 }
 
 /// How many rows the file of the queries has, including rows that are not queries. It decides whether a file of outcomes has
@@ -100,13 +126,11 @@ impl FileRows {
     }
 }
 
-/// Reads the table.
-///
-/// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
-/// about the same queries.
-pub fn read(path: &Path) -> Result<KeptQueries> {
-    let table = &load(path)?;
-    QueriesTable { path, table }.kept()
+fn source(path: &Path) -> ParquetSource {
+    ParquetSource {
+        path: path.into(),
+        advice: "name a folder that `hullscope compare -o` wrote, unchanged",
+    }
 }
 
 /// The whole table as it is.
@@ -114,139 +138,146 @@ pub fn read(path: &Path) -> Result<KeptQueries> {
 /// Errors: a file that is not there or cannot be decoded.
 pub fn load(path: &Path) -> Result<RecordBatch> {
     let source = source(path);
-    let builder = source.open()?;
-    source.guarded(|| {
-        let schema = builder.schema().clone();
-        let fail = |error: ArrowError| source.undecodable(error);
-        let reader = builder.build().map_err(|error| fail(error.into()))?;
-        let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(fail)?;
-        arrow_select::concat::concat_batches(&schema, &batches).map_err(fail)
-    })
+    let opened = source.open()?;
+    let schema = Arc::clone(opened.schema());
+    let batches = source
+        .batches(opened)?
+        .map(|batch| batch.map(|(_, batch)| batch));
+    let batches: Vec<RecordBatch> = batches.collect::<Result<_>>()?;
+    let whole = concat_batches(&schema, &batches);
+    whole.map_err(|error| source.undecodable(Place::Whole, error))
 }
 
 /// A notion's scores of all queries of the space whose table this is.
 ///
 /// Errors: columns that are missing or of another type.
 pub fn scores(path: &Path, table: &RecordBatch, space: &str, notion: &str) -> Result<Scores> {
-    let rows: Vec<usize> = (0..table.num_rows()).collect();
-    QueriesTable { path, table }.scores(space, notion, &rows)
+    let (source, table) = (&source(path), table.clone());
+    QueriesTable { source, table }.scores(space, notion)
 }
 
-/// The table with its path.
-struct QueriesTable<'t> {
-    path: &'t Path,
-    table: &'t RecordBatch,
+/// Reads the table.
+///
+/// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
+/// about the same queries.
+pub fn read(path: &Path) -> Result<KeptQueries> {
+    let (source, table) = (&source(path), load(path)?);
+    let whole = QueriesTable { source, table };
+    let spaces = whole.spaces()?;
+    let Some((first_name, first)) = spaces.first() else {
+        return Err(whole.wrong("the table has no rows"));
+    };
+    let rows = first.rows()?;
+    for (name, space) in &spaces {
+        if space.rows()? != rows {
+            return Err(whole.wrong(format!(
+                "the space {name} is not about the same queries, in the same order, as {first_name}"
+            )));
+        }
+    }
+    let notions = whole.notions();
+    let mut nearest = NEAREST_NOTIONS.into_iter();
+    let nearest = nearest.find(|known| notions.iter().any(|notion| notion == known));
+    let mut scores = Vec::new();
+    for (name, space) in &spaces {
+        for notion in &notions {
+            scores.push(space.scores(name, notion)?);
+        }
+        if nearest.is_none() {
+            scores.extend(space.nearest(name)?);
+        }
+    }
+    Ok(KeptQueries {
+        of: FileRows::of(&whole.table, &rows),
+        rows,
+        labels: first.texts("label")?,
+        errors: first.truths("error")?,
+        scores,
+        nearest: nearest.unwrap_or(NEAREST),
+    })
+}
+
+/// The table, or its rows of one space.
+struct QueriesTable<'s> {
+    source: &'s ParquetSource,
+    table: RecordBatch,
 }
 
 impl QueriesTable<'_> {
-    fn column(&self, name: &str, of: &DataType) -> Result<Option<&ArrayRef>> {
-        match self.table.column_by_name(name) {
-            Some(column) if column.data_type() == of => Ok(Some(column)),
-            Some(column) => {
-                let what = format!("the column {name} holds {}, not {of}", column.data_type());
-                Err(wrong(self.path, what))
-            }
-            None => Ok(None),
-        }
+    fn wrong(&self, what: impl Into<String>) -> Error {
+        self.source.wrong(Place::Whole, what)
+    }
+
+    /// What `read` makes of a column, if it is there; `read` gives `None` for another type than is `wanted`.
+    fn column<T>(
+        &self,
+        name: &str,
+        wanted: &str,
+        read: impl Fn(&ArrayRef) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let read = |column: &ArrayRef| {
+            let found = column.data_type();
+            let what = || format!("the column {name} holds {found}, not {wanted}");
+            read(column).ok_or_else(|| self.wrong(what()))
+        };
+        self.table.column_by_name(name).map(read).transpose()
+    }
+
+    fn needed<T>(&self, name: &str, column: Option<T>) -> Result<T> {
+        column.ok_or_else(|| self.wrong(format!("there is no column {name}")))
     }
 
     /// A column of text, in any of Arrow's text types.
     fn texts(&self, name: &str) -> Result<Option<Vec<Option<String>>>> {
-        let Some(column) = self.table.column_by_name(name) else {
-            return Ok(None);
-        };
-        let found = texts(column).ok_or_else(|| {
-            let what = format!("the column {name} holds {}, not text", column.data_type());
-            wrong(self.path, what)
-        });
-        found.map(Some)
+        self.column(name, "text", |column| texts(column))
     }
 
-    fn needed(&self, name: &str, of: &DataType) -> Result<&ArrayRef> {
-        let column = self.column(name, of)?;
-        column.ok_or_else(|| wrong(self.path, format!("there is no column {name}")))
+    /// Numbers; NaN for null.
+    fn floats(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        self.column(name, "Float64", |column| {
+            let values = column.as_primitive_opt::<Float64Type>()?.iter();
+            Some(values.map(|value| value.unwrap_or(f64::NAN)).collect())
+        })
     }
 
-    /// The row indices of each space, in the order of the spaces.
-    fn spaces(&self) -> Result<Vec<(String, Vec<usize>)>> {
-        let spaces = self.texts("space")?;
-        let spaces = spaces.ok_or_else(|| wrong(self.path, "there is no column space"))?;
+    fn truths(&self, name: &str) -> Result<Option<Vec<Option<bool>>>> {
+        self.column(name, "Boolean", |column| {
+            Some(column.as_boolean_opt()?.iter().collect())
+        })
+    }
+
+    /// The rows of the queries in their file.
+    fn rows(&self) -> Result<Vec<u64>> {
+        let name = "query_row";
+        let rows = self.column(name, "Int64", |column| {
+            let rows = column.as_primitive_opt::<Int64Type>()?.iter();
+            Some(rows.map(|row| u64::try_from(row?).ok()).collect())
+        })?;
+        let rows: Option<Vec<u64>> = self.needed(name, rows)?;
+        rows.ok_or_else(|| self.wrong(format!("{name} holds a value that is not a row number")))
+    }
+
+    /// The names of the spaces and their rows of the table, in the order of the table.
+    fn spaces(&self) -> Result<Vec<(String, Self)>> {
+        let spaces = self.needed("space", self.texts("space")?)?;
         let mut places: HashMap<&str, usize> = HashMap::new();
-        let mut found: Vec<(String, Vec<usize>)> = Vec::new();
-        for (row, space) in spaces.iter().enumerate() {
-            let space = space
-                .as_deref()
-                .ok_or_else(|| wrong(self.path, format!("row {row} has no space")))?;
-            let place = *places.entry(space).or_insert_with(|| {
-                found.push((space.into(), Vec::new()));
-                found.len() - 1
-            });
+        let mut found: Vec<(&str, Vec<u64>)> = Vec::new();
+        for (row, space) in (0..).zip(&spaces) {
+            let space = space.as_deref();
+            let space = space.ok_or_else(|| self.wrong(format!("row {row} has no space")))?;
+            let place = *places.entry(space).or_insert(found.len());
+            if place == found.len() {
+                found.push((space, Vec::new()));
+            }
             found[place].1.push(row);
         }
-        Ok(found)
-    }
-
-    fn kept(&self) -> Result<KeptQueries> {
-        let spaces = self.spaces()?;
-        let Some((first, of_first)) = spaces.first() else {
-            return Err(wrong(self.path, "the table has no rows"));
+        let of_space = |(space, rows): (&str, Vec<u64>)| {
+            let table = take_record_batch(&self.table, &UInt64Array::from(rows));
+            let table = table.map_err(|error| self.source.undecodable(Place::Whole, error))?;
+            let source = self.source;
+            Ok((space.into(), QueriesTable { source, table }))
         };
-        let numbers = self.needed("query_row", &DataType::Int64)?;
-        let numbers = numbers.as_primitive::<Int64Type>();
-        let rows = |of_space: &[usize]| -> Result<Vec<u64>> {
-            let number = |&row: &usize| {
-                let number = u64::try_from(numbers.value(row)).ok();
-                number.filter(|_| numbers.is_valid(row))
-            };
-            let all: Option<Vec<u64>> = of_space.iter().map(number).collect();
-            all.ok_or_else(|| {
-                wrong(
-                    self.path,
-                    "query_row holds a value that is not a row number",
-                )
-            })
-        };
-        let queries = rows(of_first)?;
-        for (space, of_space) in &spaces {
-            if rows(of_space)? != queries {
-                let what = format!(
-                    "the space {space} is not about the same queries, in the same order, as {first}"
-                );
-                return Err(wrong(self.path, what));
-            }
-        }
-        let notions = self.notions();
-        let mut same = NEAREST_NOTIONS.into_iter();
-        let nearest = same.find(|known| notions.iter().any(|notion| notion == known));
-        let mut scores = Vec::new();
-        for (space, of_space) in &spaces {
-            for notion in &notions {
-                scores.push(self.scores(space, notion, of_space)?);
-            }
-            if nearest.is_none()
-                && let Some(distances) = self.column("nearest_distance", &DataType::Float64)?
-            {
-                scores.push(Scores {
-                    space: space.clone(),
-                    notion: NEAREST.into(),
-                    outside: vec![None; of_space.len()],
-                    score: floats(distances, of_space),
-                    sample: None,
-                });
-            }
-        }
-        let labels = self.texts("label")?;
-        let labels = labels.map(|labels| of_first.iter().map(|&row| labels[row].clone()).collect());
-        let errors = self.column("error", &DataType::Boolean)?;
-        let errors = errors.map(|errors| truths(errors, of_first));
-        Ok(KeptQueries {
-            of: FileRows::of(self.table, &queries),
-            rows: queries,
-            labels,
-            errors,
-            scores,
-            nearest: nearest.unwrap_or(NEAREST),
-        })
+        found.into_iter().map(of_space).collect()
     }
 
     /// The notions that have both columns, in the order of the table.
@@ -254,41 +285,36 @@ impl QueriesTable<'_> {
         let schema = self.table.schema();
         let has = |name: &str| schema.field_with_name(name).is_ok();
         let names = schema.fields().iter();
-        let names = names.filter_map(|field| field.name().strip_suffix(SUFFIXES[0]));
-        let both = names.filter(|id| has(&format!("{id}{}", SUFFIXES[1])));
+        let names = names.filter_map(|field| field.name().strip_suffix(SCORE));
+        let both = names.filter(|id| has(&format!("{id}{OUTSIDE}")));
         both.map(String::from).collect()
     }
 
-    fn scores(&self, space: &str, notion: &str, rows: &[usize]) -> Result<Scores> {
-        let score = self.needed(&format!("{notion}{}", SUFFIXES[0]), &DataType::Float64)?;
-        let outside = self.needed(&format!("{notion}{}", SUFFIXES[1]), &DataType::Boolean)?;
-        let (outside, score) = (truths(outside, rows), floats(score, rows));
-        let sampled = self.column(&format!("{notion}{}", sampled::ENDING), &DataType::Boolean)?;
-        let sample = sampled.map(|sampled| {
-            let drawn = truths(sampled, rows).into_iter();
-            drawn.map(|drawn| drawn != Some(false)).collect()
-        });
+    fn scores(&self, space: &str, notion: &str) -> Result<Scores> {
+        let [score, outside] = [SCORE, OUTSIDE].map(|ending| format!("{notion}{ending}"));
+        let sampled = self.truths(&format!("{notion}{}", sampled::ENDING))?;
+        let drawn = |sampled: Vec<Option<bool>>| {
+            let drawn = sampled.into_iter().map(|drawn| drawn != Some(false));
+            drawn.collect()
+        };
         Ok(Scores {
             space: space.into(),
             notion: notion.into(),
-            outside,
-            score,
-            sample,
+            score: self.needed(&score, self.floats(&score)?)?,
+            outside: self.needed(&outside, self.truths(&outside)?)?,
+            sample: sampled.map(drawn),
         })
     }
-}
 
-fn floats(column: &ArrayRef, rows: &[usize]) -> Vec<f64> {
-    let values = column.as_primitive::<Float64Type>();
-    let value = |&row: &usize| values.is_valid(row).then(|| values.value(row));
-    rows.iter()
-        .map(|row| value(row).unwrap_or(f64::NAN))
-        .collect()
-}
-
-fn truths(column: &ArrayRef, rows: &[usize]) -> Vec<Option<bool>> {
-    let values = column.as_boolean();
-    rows.iter()
-        .map(|&row| values.is_valid(row).then(|| values.value(row)))
-        .collect()
+    /// The distances to the nearest row as the scores of a notion.
+    fn nearest(&self, space: &str) -> Result<Option<Scores>> {
+        let distances = self.floats("nearest_distance")?;
+        Ok(distances.map(|score| Scores {
+            space: space.into(),
+            notion: NEAREST.into(),
+            outside: vec![None; score.len()],
+            score,
+            sample: None,
+        }))
+    }
 }

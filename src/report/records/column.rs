@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::hull::{Answer, Bracket, Verdict};
-use crate::notion::{Notion, Value};
+use crate::notion::{Notion, Type, Value};
 use crate::report::columns::{Cell, RowNumber, TableColumn, column, columns};
 use crate::rows::{Provenance, Rows};
 use crate::study::analyze::AnalysisPlan;
@@ -58,11 +58,6 @@ pub(super) fn all<'r>(about: &About<'r, '_>) -> Result<Vec<RecordColumn<'r>>> {
     Ok(all)
 }
 
-/// Whether rows have a row number in a file other than the number of the row itself.
-fn are_in_files(known: &Provenance) -> bool {
-    known.has_files() && !known.are_files()
-}
-
 /// The id, file and label of a row, where known; `what` is the row.
 pub(in crate::report) fn provenance<'r>(
     rows: &'r dyn Rows,
@@ -71,25 +66,26 @@ pub(in crate::report) fn provenance<'r>(
     let Some(known) = rows.provenance() else {
         return Vec::new();
     };
-    let mut all = Vec::new();
-    if known.has_ids() {
-        let id = |row: &u64| known.id(*row);
-        all.push(column("id", &format!("id of {what}"), id));
-    }
-    if known.has_files() {
-        let file = |row: &u64| known.file_row(*row).map(|at| at.file);
-        all.push(column("file", &format!("file that {what} is in"), file));
-    }
-    if are_in_files(known) {
-        let help = format!("row number of {what} in that file, from 0");
-        let row = |row: &u64| known.file_row(*row).map(|at| RowNumber(at.row));
-        all.push(column("row_in_file", &help, row));
-    }
-    if known.has_labels() {
-        let label = |row: &u64| known.label(*row);
-        all.push(column("label", &format!("label of {what}"), label));
-    }
-    all
+    let (of, file) = (format!("of {what}"), format!("file that {what} is in"));
+    let in_file = format!("row number of {what} in that file, from 0");
+    let columns = columns! { row: u64;
+        "id" = known.id(*row), &format!("id {of}");
+        "file" = known.file_row(*row).map(|at| at.file), &file;
+        "row_in_file" = known.file_row(*row).map(|at| RowNumber(at.row)), &in_file;
+        "label" = known.label(*row), &format!("label {of}");
+    };
+    // Where each row is a file, its number in the file says nothing.
+    let are_in_files = known.has_files() && !known.are_files();
+    let there = [
+        known.has_ids(),
+        known.has_files(),
+        are_in_files,
+        known.has_labels(),
+    ];
+    let columns = columns.into_iter().zip(there);
+    columns
+        .filter_map(|(column, there)| there.then_some(column))
+        .collect()
 }
 
 /// The name of each query's set, if there are several sets.
@@ -234,28 +230,27 @@ fn of_nearest(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
 
 /// The lists of all neighbours, nearest first.
 fn of_neighbours(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
-    let mut all = vec![list("neighbour_rows", "row numbers, nearest first", |n| {
-        n.row
-    })];
-    if let Some(known) = reference.provenance() {
-        let text = |text: Option<&str>| text.unwrap_or_default().to_string();
-        if known.has_ids() {
-            let id = move |n: &Neighbour| text(known.id(n.row));
-            all.push(list("neighbour_ids", "their ids", id));
-        }
-        if known.has_files() {
-            let file = move |n: &Neighbour| text(known.file_row(n.row).map(|at| at.file));
-            all.push(list("neighbour_files", "their files", file));
-        }
-        if are_in_files(known) {
-            let row = |n: &Neighbour| known.file_row(n.row).map_or(0, |at| at.row);
-            let help = "their row numbers in those files, from 0";
-            all.push(list("neighbour_rows_in_file", help, row));
-        }
-        if known.has_labels() {
-            let label = move |n: &Neighbour| text(known.label(n.row));
-            all.push(list("neighbour_labels", "their labels", label));
-        }
+    let row = |n: &Neighbour| n.row;
+    let mut all = vec![list("neighbour_rows", "row numbers, nearest first", row)];
+    for known in provenance(reference, "it") {
+        let (name, help) = match known.name.as_str() {
+            "id" => ("ids", "their ids"),
+            "file" => ("files", "their files"),
+            "row_in_file" => ("rows_in_file", "their row numbers in those files, from 0"),
+            _ => ("labels", "their labels"),
+        };
+        let (name, of) = (format!("neighbour_{name}"), known.of);
+        let value = move |n: &Neighbour| known.value(&n.row);
+        all.push(match of {
+            Type::Row => list(&name, help, move |n| match value(n) {
+                Value::Row(row) => row,
+                _ => 0,
+            }),
+            _ => list(&name, help, move |n| match value(n) {
+                Value::Text(text) => text,
+                _ => String::new(),
+            }),
+        });
     }
     let help = "their distances, in the metric";
     all.push(list("neighbour_distances", help, |n| n.distance));

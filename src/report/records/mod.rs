@@ -1,22 +1,20 @@
-//! Records as a table: Parquet, Arrow IPC, CSV or JSON lines, by the file's extension.
+//! Records as a table: Parquet, Arrow IPC, CSV or JSON lines, by the file's extension; as CSV on stdout; as batches in memory.
 //!
 //! The columns are those of `column.rs`. Results that were not asked for have no column. A value that does not apply is null,
 //! in CSV an empty field; lists in CSV are joined by semicolons. Row numbers are those of the files. Records arrive in
 //! batches and are written as they come.
 
-mod collected;
 mod column;
-mod stream;
 
 use super::columns::{as_field, as_json, batch, schema};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::file::{self, Output};
 use crate::store::parquet_file::{ParquetWriter, properties};
 use crate::store::{Context, FileSink};
 use crate::study::{Record, Sink};
+use arrow_array::RecordBatch;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::Schema;
-pub use collected::Collected;
+use arrow_schema::{ArrowError, Schema};
 pub use column::About;
 pub(super) use column::provenance;
 use column::{RecordColumn, all};
@@ -24,31 +22,28 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
-pub use stream::Stream;
 
 /// The file extensions, for messages.
 const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv or .jsonl (.ndjson)";
 
-/// The formats of records.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RecordFormat {
-    Parquet,
-    Arrow,
-    Csv,
-    Json,
-}
+/// How a file of a table is begun.
+type Begin = fn(&Path, &Table, &Context) -> Result<TableFile>;
 
-impl RecordFormat {
-    /// The format by extension; the error lists the known ones.
-    pub fn of(path: &Path) -> Result<Self> {
-        Ok(match file::ending(path).as_str() {
-            "parquet" | "pq" => RecordFormat::Parquet,
-            "arrow" | "feather" | "ipc" => RecordFormat::Arrow,
-            "csv" => RecordFormat::Csv,
-            "jsonl" | "ndjson" => RecordFormat::Json,
-            _ => return Err(file::wrong_ending(path, "records", KNOWN)),
-        })
-    }
+/// How a file is begun, by its extension; the error lists the known ones.
+fn format(path: &Path) -> Result<Begin> {
+    Ok(match file::ending(path).as_str() {
+        "parquet" | "pq" => TableFile::parquet,
+        "arrow" | "feather" | "ipc" => TableFile::arrow,
+        "csv" => |path, table, _| {
+            TableFile::lines(path, &table.csv_head(), |table, record| {
+                table.csv_line(record)
+            })
+        },
+        "jsonl" | "ndjson" => {
+            |path, _, _| TableFile::lines(path, "", |table, record| table.json_line(record))
+        }
+        _ => return Err(file::wrong_ending(path, "records", KNOWN)),
+    })
 }
 
 /// Checks that records can be written to a file; nothing is left behind.
@@ -57,7 +52,7 @@ impl RecordFormat {
 pub fn check(path: &Path) -> Result<()> {
     // The error about a folder comes before the one about the extension.
     Output::create(path)?;
-    RecordFormat::of(path).map(drop)
+    format(path).map(drop)
 }
 
 /// A sink that writes the format of the file's extension. The file appears when its output is committed.
@@ -68,69 +63,112 @@ pub fn create<'r>(
     context: &Context,
     about: &About<'r, '_>,
 ) -> Result<Box<dyn FileSink + 'r>> {
-    let columns = all(about)?;
-    let schema = schema(&columns, context.metadata().into_iter().collect());
-    let file = match RecordFormat::of(path)? {
-        RecordFormat::Parquet => TableFile::Parquet(ParquetWriter::create(
-            path,
-            &schema,
-            properties(context.metadata()).build(),
-        )?),
-        RecordFormat::Arrow => {
-            let output = Output::create(path)?;
-            let writer = FileWriter::try_new(output.writer()?, &schema);
-            let writer = writer.map_err(|error| output.format_error(error))?;
-            TableFile::Arrow(output, writer)
-        }
-        RecordFormat::Csv => {
-            let output = Output::create(path)?;
-            let mut writer = output.writer()?;
-            writeln!(writer, "{}", csv_head(&columns)).map_err(|error| output.error(error))?;
-            TableFile::Lines(output, writer, csv_line)
-        }
-        RecordFormat::Json => {
-            let output = Output::create(path)?;
-            let writer = output.writer()?;
-            TableFile::Lines(output, writer, json_line)
-        }
-    };
-    Ok(Box::new(TableSink {
-        file,
-        schema,
-        columns,
-    }))
+    let table = Table::new(about, context.metadata())?;
+    let file = format(path)?(path, &table, context)?;
+    Ok(Box::new(TableSink { file, table }))
 }
 
-/// A file of batches, or of lines made from the columns of a record.
+/// The columns of an analysis.
+struct Table<'r> {
+    schema: Arc<Schema>,
+    columns: Vec<RecordColumn<'r>>,
+}
+
+impl<'r> Table<'r> {
+    fn new(about: &About<'r, '_>, metadata: Vec<(String, String)>) -> Result<Self> {
+        let columns = all(about)?;
+        Ok(Table {
+            schema: schema(&columns, metadata.into_iter().collect()),
+            columns,
+        })
+    }
+
+    fn batch(&self, records: &[Record]) -> Result<RecordBatch, ArrowError> {
+        batch(&self.schema, &self.columns, records)
+    }
+
+    /// The text made from each column, separated by commas.
+    fn joined(&self, text: impl Fn(&RecordColumn) -> String) -> String {
+        self.columns.iter().map(text).collect::<Vec<_>>().join(",")
+    }
+
+    /// The first line of CSV: the names of the columns.
+    fn csv_head(&self) -> String {
+        self.joined(|column| column.name.clone()) + "\n"
+    }
+
+    /// A record as a line of CSV; fields are quoted where necessary.
+    fn csv_line(&self, record: &Record) -> String {
+        let line = self.joined(|column| {
+            let field = as_field(column.value(record));
+            match field.contains([',', '"', '\n', '\r']) {
+                true => format!("\"{}\"", field.replace('"', "\"\"")),
+                false => field,
+            }
+        });
+        line + "\n"
+    }
+
+    /// A record as a line with a JSON object, whose keys are in the order of the columns.
+    fn json_line(&self, record: &Record) -> String {
+        let fields = self.joined(|column| {
+            let name = serde_json::Value::from(column.name.as_str());
+            format!("{name}:{}", as_json(column.value(record)))
+        });
+        format!("{{{fields}}}\n")
+    }
+}
+
+/// The line of a record.
+type Line = fn(&Table, &Record) -> String;
+
+/// A file of batches or of lines.
 enum TableFile {
     Parquet(ParquetWriter),
     Arrow(Output, FileWriter<BufWriter<File>>),
-    Lines(
-        Output,
-        BufWriter<File>,
-        fn(&[RecordColumn], &Record) -> String,
-    ),
+    Lines(Output, BufWriter<File>, Line),
+}
+
+impl TableFile {
+    fn parquet(path: &Path, table: &Table, context: &Context) -> Result<Self> {
+        let options = properties(context.metadata()).build();
+        ParquetWriter::create(path, &table.schema, options).map(TableFile::Parquet)
+    }
+
+    fn arrow(path: &Path, table: &Table, _context: &Context) -> Result<Self> {
+        let output = Output::create(path)?;
+        let writer = FileWriter::try_new(output.writer()?, &table.schema);
+        let writer = writer.map_err(|error| output.format_error(error))?;
+        Ok(TableFile::Arrow(output, writer))
+    }
+
+    fn lines(path: &Path, head: &str, line: Line) -> Result<Self> {
+        let output = Output::create(path)?;
+        let mut writer = output.writer()?;
+        let written = writer.write_all(head.as_bytes());
+        written.map_err(|error| output.error(error))?;
+        Ok(TableFile::Lines(output, writer, line))
+    }
 }
 
 /// A sink that writes a table.
 struct TableSink<'r> {
     file: TableFile,
-    schema: Arc<Schema>,
-    columns: Vec<RecordColumn<'r>>,
+    table: Table<'r>,
 }
 
 impl Sink for TableSink<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
-        let batch = || batch(&self.schema, &self.columns, records);
+        let table = &self.table;
         match &mut self.file {
-            TableFile::Parquet(file) => file.write(batch()),
+            TableFile::Parquet(file) => file.write(table.batch(records)),
             TableFile::Arrow(output, writer) => {
-                let written = batch().and_then(|batch| writer.write(&batch));
+                let written = table.batch(records).and_then(|batch| writer.write(&batch));
                 written.map_err(|error| output.format_error(error))
             }
             TableFile::Lines(output, writer, line) => {
-                let mut lines = records.iter().map(|record| line(&self.columns, record));
-                let written = lines.try_for_each(|line| writeln!(writer, "{line}"));
+                let mut lines = records.iter().map(|record| line(table, record));
+                let written = lines.try_for_each(|line| writer.write_all(line.as_bytes()));
                 written.map_err(|error| output.error(error))
             }
         }
@@ -150,34 +188,57 @@ impl FileSink for TableSink<'_> {
     }
 }
 
-/// The first line of CSV: the names of the columns.
-fn csv_head(columns: &[RecordColumn]) -> String {
-    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    names.join(",")
+/// Records as CSV on stdout, each batch as soon as it is known, for a program that reads them as they are found.
+pub struct Stream<'r>(Table<'r>);
+
+impl<'r> Stream<'r> {
+    /// Writes the line of names.
+    ///
+    /// Errors: unknown notions; a closed pipe, which ends the work.
+    pub fn create(about: &About<'r, '_>) -> Result<Self> {
+        let table = Table::new(about, Vec::new())?;
+        file::write_stdout(&table.csv_head())?;
+        Ok(Stream(table))
+    }
 }
 
-/// A record as a line of CSV; fields are quoted where necessary.
-fn csv_line(columns: &[RecordColumn], record: &Record) -> String {
-    let field = |column: &RecordColumn| {
-        let field = as_field(column.value(record));
-        match field.contains([',', '"', '\n', '\r']) {
-            true => format!("\"{}\"", field.replace('"', "\"\"")),
-            false => field,
-        }
-    };
-    columns.iter().map(field).collect::<Vec<_>>().join(",")
+impl Sink for Stream<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        let lines = records.iter().map(|record| self.0.csv_line(record));
+        file::write_stdout(&lines.collect::<String>())
+    }
 }
 
-/// A record as a JSON object, made by hand, so that the keys are in the order of the columns.
-fn json_line(columns: &[RecordColumn], record: &Record) -> String {
-    let field = |column: &RecordColumn| {
-        let name = serde_json::Value::from(column.name.as_str());
-        format!("{name}:{}", as_json(column.value(record)))
-    };
-    format!(
-        "{{{}}}",
-        columns.iter().map(field).collect::<Vec<_>>().join(",")
-    )
+/// The table that [`create`] would write, in memory, for callers that take arrays instead of files.
+pub struct Collected<'r> {
+    table: Table<'r>,
+    batches: Vec<RecordBatch>,
+}
+
+impl<'r> Collected<'r> {
+    /// An empty table of the columns of an analysis.
+    ///
+    /// Errors: unknown notions.
+    pub fn new(about: &About<'r, '_>) -> Result<Self> {
+        Ok(Collected {
+            table: Table::new(about, Vec::new())?,
+            batches: Vec::new(),
+        })
+    }
+
+    /// The schema, and the batches in query order.
+    pub fn finish(self) -> (Arc<Schema>, Vec<RecordBatch>) {
+        (self.table.schema, self.batches)
+    }
+}
+
+impl Sink for Collected<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        let batch = self.table.batch(records);
+        let failed = |error| Error::Usage(format!("the records are no table: {error}"));
+        self.batches.push(batch.map_err(failed)?);
+        Ok(())
+    }
 }
 
 /// A line of `--help-columns` for each column of a plan, in the file `file`.

@@ -18,18 +18,12 @@ impl Pack {
         for (name, numbers) in &self.arrays {
             out.extend((name.len() as u64).to_le_bytes());
             out.extend(name.as_bytes());
-            let (kind, len) = match numbers {
-                Numbers::F64(values) => (0u64, values.len()),
-                Numbers::F32(values) => (1, values.len()),
-                Numbers::U64(values) => (2, values.len()),
-            };
-            out.extend(kind.to_le_bytes());
-            out.extend((len as u64).to_le_bytes());
-            match numbers {
-                Numbers::F64(values) => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-                Numbers::F32(values) => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-                Numbers::U64(values) => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
-            }
+            let known = Numbers::KINDS
+                .iter()
+                .take_while(|&&kind| kind != numbers.kind());
+            out.extend((known.count() as u64).to_le_bytes());
+            out.extend((numbers.len() as u64).to_le_bytes());
+            out.extend(numbers.to_bytes());
         }
         out
     }
@@ -47,13 +41,15 @@ impl Pack {
             let len = left.word()?;
             let name = std::str::from_utf8(left.take(len)?);
             let name = name.map_err(|_| left.fault("a name is no text"))?;
-            let numbers = match left.word()? {
-                0 => Numbers::F64(left.numbers(f64::from_le_bytes)?),
-                1 => Numbers::F32(left.numbers(f32::from_le_bytes)?),
-                2 => Numbers::U64(left.numbers(u64::from_le_bytes)?),
-                _ => return Err(left.fault("a type of numbers is not known")),
-            };
-            pack.put(name, numbers);
+            let (kind, len) = (left.word()?, left.word()?);
+            let kind = Numbers::KINDS
+                .get(kind as usize)
+                .copied()
+                .unwrap_or_default();
+            let width = if kind == "<f4" { 4 } else { 8 };
+            let numbers = Numbers::of_bytes(kind, left.take(len.saturating_mul(width))?);
+            let unknown = || left.fault("a type of numbers is not known");
+            pack.put(name, numbers.ok_or_else(unknown)?);
         }
         match left.bytes.is_empty() {
             true => Ok(pack),
@@ -92,17 +88,6 @@ impl<'b> Left<'b> {
             .iter()
             .rev()
             .fold(0, |word, &byte| word << 8 | u64::from(byte)))
-    }
-
-    fn numbers<T, const B: usize>(&mut self, read: impl Fn([u8; B]) -> T) -> Result<Vec<T>> {
-        let len = self.word()?;
-        let taken = self.take(len.saturating_mul(B as u64))?;
-        Ok(taken
-            .as_chunks::<B>()
-            .0
-            .iter()
-            .map(|&bytes| read(bytes))
-            .collect())
     }
 }
 

@@ -3,14 +3,18 @@
 //! The check trusts none of this: it compares it with the inputs and the options of its caller, and a difference is a
 //! [`Problem`].
 
-use super::super::ROW_SETTINGS;
 use super::Problem;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::Evidence;
+use crate::hull::certificate::{Body, Claim};
 use crate::rows::{RowSettings, Rows, content_hash};
+use crate::store::ROW_SETTINGS;
+use parquet::file::metadata::FileMetaData;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// The metadata key of everything here but the row settings.
 pub(super) const KEY: &str = "hullscope.certificates";
@@ -79,6 +83,37 @@ impl Counts {
     }
 }
 
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            exact,
+            tolerance,
+            separated,
+            undecided,
+        } = self;
+        write!(
+            f,
+            "{} certificates ({exact} exact, {tolerance} within tolerance, {separated} separated, {undecided} undecided)",
+            self.total()
+        )
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Identity {
+            name,
+            rows,
+            dim,
+            content,
+        } = self;
+        write!(
+            f,
+            "{name} with {rows} rows of {dim} numbers (hash {content:.12})"
+        )
+    }
+}
+
 impl Identity {
     /// Reads all rows. Errors: rows that can no longer be read, and interruption.
     pub fn of(rows: &dyn Rows, control: &Control) -> Result<Self> {
@@ -115,93 +150,49 @@ impl Origin {
         })
     }
 
+    /// Adds a claim to the counts.
+    pub fn count(&mut self, claim: &Claim) {
+        match claim.of {
+            Body::Hull => self.certificates.add(claim.evidence()),
+            Body::Cone => self.cone += 1,
+        }
+    }
+
     /// The metadata value of [`KEY`].
     pub(super) fn to_json(&self) -> String {
         serde_json::json!(self).to_string()
     }
 
-    /// Parses the metadata of a file: `value` gives the one value of a key, or says what is wrong with it.
-    pub(super) fn read(value: impl Fn(&str) -> Result<String, String>) -> Result<Self, Problem> {
-        let bad = |key: &str, what: String| Problem::Metadata(format!("{key}: {what}"));
-        let text = |key: &str| value(key).map_err(|what| bad(key, what));
-        let stored: Value =
-            serde_json::from_str(&text(KEY)?).map_err(|error| bad(KEY, error.to_string()))?;
-        let version = &stored["version"];
-        if version.as_u64() != Some(VERSION) {
-            let what = format!("the version is {version}; this program checks version {VERSION}");
-            return Err(bad(KEY, what));
+    /// The origin that the metadata of a file state.
+    pub(super) fn read(metadata: &FileMetaData) -> Result<Self, Problem> {
+        fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+            serde_json::from_str(text).map_err(|error| error.to_string())
         }
-        let origin: Origin =
-            serde_json::from_value(stored).map_err(|error| bad(KEY, error.to_string()))?;
-        let rows = serde_json::from_str(&text(ROW_SETTINGS)?)
-            .map_err(|error| bad(ROW_SETTINGS, error.to_string()))?;
-        Ok(Origin { rows, ..origin })
+        let bad = |key: &str, what: String| Problem::Metadata(format!("{key}: {what}"));
+        let own = value(metadata, KEY).and_then(|text| {
+            let version = &parsed::<Value>(&text)?["version"];
+            match version.as_u64() {
+                Some(VERSION) => parsed::<Origin>(&text),
+                _ => Err(format!(
+                    "the version is {version}; this program checks version {VERSION}"
+                )),
+            }
+        });
+        let rows = value(metadata, ROW_SETTINGS).and_then(|text| parsed(&text));
+        Ok(Origin {
+            rows: rows.map_err(|what| bad(ROW_SETTINGS, what))?,
+            ..own.map_err(|what| bad(KEY, what))?
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_read_and_nothing_else_is() {
-        let set = |name: &str| Identity {
-            name: name.into(),
-            rows: 3,
-            dim: 2,
-            content: "ab".into(),
-        };
-        let rows = RowSettings {
-            scale: Some(0.1),
-            ..RowSettings::default()
-        };
-        let origin = Origin {
-            version: VERSION,
-            certificates: Counts {
-                exact: 2,
-                undecided: 1,
-                ..Counts::default()
-            },
-            cone: 2,
-            reference: set("a"),
-            queries: set("b"),
-            rows: rows.clone(),
-        };
-        let settings = serde_json::json!(rows).to_string();
-        let read = |stored: &str, settings: &str| {
-            let (stored, settings) = (stored.to_string(), settings.to_string());
-            Origin::read(|key| {
-                Ok(if key == KEY {
-                    stored.clone()
-                } else {
-                    settings.clone()
-                })
-            })
-        };
-        let good = origin.to_json();
-        assert_eq!(read(&good, &settings), Ok(origin));
-        let refused = |stored: &str, settings: &str, word: &str| {
-            let found = read(stored, settings).unwrap_err().to_string();
-            assert!(found.contains(word), "{word}: {found}");
-        };
-        let without = |text: &str, key: &str| {
-            let mut value: Value = serde_json::from_str(text).unwrap();
-            assert!(value.as_object_mut().unwrap().remove(key).is_some());
-            value.to_string()
-        };
-        for key in ["version", "certificates", "reference", "queries"] {
-            refused(&without(&good, key), &settings, key);
-        }
-        for key in serde_json::json!(rows).as_object().unwrap().keys() {
-            refused(&good, &without(&settings, key), key);
-        }
-        let version = good.replace("\"version\":2", "\"version\":3");
-        refused(&version, &settings, "version is 3");
-        let more = |text: &str| text.replacen('{', "{\"sorted\":true,", 1);
-        refused(&good, &more(&settings), "sorted");
-        refused(&more(&good), &settings, "sorted");
-        for broken in ["", "{", "null", "[1]"] {
-            assert!(read(&good, broken).is_err() && read(broken, &settings).is_err());
-        }
+/// The one value of a key of the metadata, or what is wrong with it.
+fn value(metadata: &FileMetaData, key: &str) -> Result<String, String> {
+    let all = metadata.key_value_metadata().into_iter().flatten();
+    let mut values = all.filter(|pair| pair.key == key);
+    match (values.next().map(|pair| &pair.value), values.next()) {
+        (Some(Some(value)), None) => Ok(value.clone()),
+        (Some(_), Some(_)) => Err("there are several".into()),
+        _ => Err("it is missing".into()),
     }
 }

@@ -48,32 +48,24 @@ impl Source {
     /// Errors: rows that are in no file, or cannot be read from there again; files that have changed since they were read; a
     /// reference with a space or labels.
     pub fn link(source: Option<&Self>, beside: &SpaceAndLabels, control: &Control) -> Result<Link> {
-        let refused = |what: &str| {
-            let advice = "leave out --link, and the file holds the rows";
-            Err(Error::Usage(format!("{what}; {advice}")))
-        };
-        if beside.way.is_some() {
-            return refused("rows in a space are in no file that could be named");
-        }
-        if beside.labels.is_some() {
-            return refused("a reference with labels cannot name the file of its rows");
-        }
-        match source {
-            None => refused("the rows are in no file that could be named"),
-            Some(Source::Pipe) => refused("rows from a pipe cannot be read again"),
-            Some(Source::Linked(link)) => match link.holds(control)? {
-                true => Ok(link.clone()),
-                false => Err(link.changed(Path::new(&link.path), "which has changed")),
-            },
-            Some(Source::Files { path, watch }) => {
-                let fingerprint = rows::fingerprint(path, control)?;
-                watch.check(path)?;
-                Ok(Link {
-                    path: path.clone(),
-                    fingerprint,
-                })
+        let why = match (source, beside.way.is_some(), beside.labels.is_some()) {
+            (_, true, _) => "rows in a space are in no file that could be named",
+            (_, _, true) => "a reference with labels cannot name the file of its rows",
+            (None, ..) => "the rows are in no file that could be named",
+            (Some(Source::Pipe), ..) => "rows from a pipe cannot be read again",
+            (Some(Source::Linked(link)), ..) => {
+                link.check(Path::new(&link.path), control)?;
+                return Ok(link.clone());
             }
-        }
+            (Some(Source::Files { path, watch }), ..) => {
+                let (path, fingerprint) = (path.clone(), rows::fingerprint(path, control)?);
+                watch.check(&path)?;
+                return Ok(Link { path, fingerprint });
+            }
+        };
+        Err(Error::Usage(format!(
+            "{why}; leave out --link, and the file holds the rows"
+        )))
     }
 }
 
@@ -92,9 +84,7 @@ impl Link {
             memory,
             ..about.settings.reference_options()
         };
-        if !self.holds(control)? {
-            return Err(self.changed(path, "which has changed"));
-        }
+        self.check(path, control)?;
         let found = rows::open(&self.path, &options, control)?;
         if (found.len(), found.dim()) != (about.set.rows, about.set.dim) {
             return Err(self.changed(path, "whose content has changed"));
@@ -102,9 +92,12 @@ impl Link {
         Ok(found)
     }
 
-    /// Whether the files are unchanged.
-    fn holds(&self, control: &Control) -> Result<bool> {
-        Ok(rows::fingerprint(&self.path, control)? == self.fingerprint)
+    /// Refuses files that have changed; `path` is the file with the link.
+    fn check(&self, path: &Path, control: &Control) -> Result<()> {
+        match rows::fingerprint(&self.path, control)? == self.fingerprint {
+            true => Ok(()),
+            false => Err(self.changed(path, "which has changed")),
+        }
     }
 
     /// The error of `path`, a file with the link, or the linked file itself.
