@@ -135,7 +135,7 @@ fn an_ignored_hang_up_stays_ignored() {
 fn what_a_killed_run_left_is_swept_by_the_next_and_nothing_of_a_living_one() {
     let setting = large();
     let before = [vec![".hullscope-notes.txt".into()], setting.files()].concat();
-    fs::write(setting.path(".hullscope-notes.txt"), "not ours").unwrap();
+    std::fs::write(setting.path(".hullscope-notes.txt"), "not ours").unwrap();
     let mut dead = begun(&setting, program());
     dead.kill().unwrap();
     dead.wait().unwrap();
