@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::notion::{Type, Value};
-use crate::store::parquet_file;
+use crate::store::parquet_file::{ParquetWriter, metadata, properties};
 use arrow_array::builder::{
     ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
 };
@@ -180,7 +180,10 @@ pub fn write<R>(
     rows: &[R],
 ) -> Result<()> {
     let schema = schema(columns, HashMap::new());
-    parquet_file::write(path, command, settings, batch(&schema, columns, rows))
+    let options = properties(metadata(command, settings)).build();
+    let mut file = ParquetWriter::create(path, &schema, options)?;
+    file.write(batch(&schema, columns, rows))?;
+    file.written()?.commit()
 }
 
 /// The Arrow type of a column. Whole numbers are signed, because differences of unsigned ones wrap around in data frames.

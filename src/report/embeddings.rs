@@ -57,7 +57,7 @@ impl Embeddings<'_> {
         );
         let numbers = npy::bytes(self.rows, self.range.clone(), self.element());
         let parts = once(Ok(header)).chain(numbers);
-        write_parts(path, parts.map(|part| control.check().and_then(|()| part)))
+        write_parts(path, parts.map(|part| control.check().and(part)))
     }
 
     /// Writes the class of each row as a line; a line break within a name becomes a blank.
@@ -102,15 +102,15 @@ impl Embeddings<'_> {
     /// The columns beside the numbers.
     fn facts(&self) -> Vec<TableColumn<'_, SourceRow>> {
         let mut all = columns! { row: SourceRow;
-            "row" = RowNumber(row.number), "row number in the input, from 0";
+            "row" = RowNumber(row.1), "row number in the input, from 0";
         };
         // The labels may be others than those in the file.
         let known = provenance(self.source, "the row").into_iter();
         let known = known.filter(|column| column.name != "label");
-        all.extend(known.map(|column| column.of(|row: &SourceRow| &row.number)));
+        all.extend(known.map(|column| column.of(|row: &SourceRow| &row.1)));
         if self.labels.is_some() {
             all.extend(columns! { row: SourceRow;
-                "label" = self.label(row.place).map(String::from), "class of the row";
+                "label" = self.label(row.0).map(String::from), "class of the row";
             });
         }
         all
@@ -140,15 +140,9 @@ impl Embeddings<'_> {
 
     fn source_row(&self, row: usize) -> SourceRow {
         let place = row - self.range.start;
-        SourceRow {
-            place,
-            number: self.source.number(place),
-        }
+        (place, self.source.number(place))
     }
 }
 
 /// A row of the source: its index, and its number in the input.
-struct SourceRow {
-    place: usize,
-    number: u64,
-}
+type SourceRow = (usize, u64);

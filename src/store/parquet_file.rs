@@ -1,5 +1,4 @@
-//! Parquet files of this program: they are written batch by batch, or at once from a table in memory such as the points of
-//! a sweep, and read without trust.
+//! Parquet files of this program: they are written batch by batch, and read without trust.
 
 use super::file::Output;
 use crate::error::{Error, Place, Result};
@@ -143,19 +142,4 @@ pub(crate) fn metadata(command: &str, settings: &Value) -> Vec<(String, String)>
         ("hullscope.command".into(), command.into()),
         ("hullscope.settings".into(), settings.to_string()),
     ]
-}
-
-/// Writes a batch, with the command line and the settings of the run.
-pub(crate) fn write(
-    path: &Path,
-    command: &str,
-    settings: &Value,
-    batch: Result<RecordBatch, ArrowError>,
-) -> Result<()> {
-    let failed = |error: ArrowError| Error::io("write", path, std::io::Error::other(error));
-    let batch = batch.map_err(failed)?;
-    let options = properties(metadata(command, settings)).build();
-    let mut file = ParquetWriter::create(path, &batch.schema(), options)?;
-    file.write(Ok(batch))?;
-    file.written()?.commit()
 }

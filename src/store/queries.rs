@@ -229,7 +229,7 @@ impl QueriesTable<'_> {
 
     /// A column of text, in any of Arrow's text types.
     fn texts(&self, name: &str) -> Result<Option<Vec<Option<String>>>> {
-        self.column(name, "text", |column| texts(column))
+        self.column(name, "text", texts)
     }
 
     /// Numbers; NaN for null.

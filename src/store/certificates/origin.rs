@@ -85,31 +85,25 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts {
-            exact,
-            tolerance,
-            separated,
-            undecided,
-        } = self;
         write!(
             f,
-            "{} certificates ({exact} exact, {tolerance} within tolerance, {separated} separated, {undecided} undecided)",
-            self.total()
+            "{} certificates ({} exact, {} within tolerance, {} separated, {} undecided)",
+            self.total(),
+            self.exact,
+            self.tolerance,
+            self.separated,
+            self.undecided
         )
     }
 }
 
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Identity {
-            name,
-            rows,
-            dim,
-            content,
-        } = self;
+        let Identity { name, rows, .. } = self;
+        let (dim, hash) = (self.dim, &self.content);
         write!(
             f,
-            "{name} with {rows} rows of {dim} numbers (hash {content:.12})"
+            "{name} with {rows} rows of {dim} numbers (hash {hash:.12})"
         )
     }
 }
