@@ -151,13 +151,9 @@ fn write(args: &Args, folder: &Path, found: &Outcomes) -> Result<()> {
     let page = folder.join("outcomes.html");
     show::write_page(&page, &command, &crate::bench::date(), found)?;
     let all = || json!({ "version": env!("CARGO_PKG_VERSION"), "command": command, "settings": settings, "outcomes": found });
-    let text = || {
-        if args.quiet {
-            return String::new();
-        }
-        let findings = show::findings(found).into_iter();
-        let said = findings.map(|(space, finding)| format!("{space}: {finding}\n"));
-        format!("{}\n{}", show::table(found), said.collect::<String>())
+    let text = || match args.quiet {
+        true => String::new(),
+        false => show::text(found),
     };
     super::deliver(args.json.as_deref(), all, text)
 }

@@ -10,7 +10,7 @@ use super::results::{self, FolderOwner};
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::{compare as show, outcomes, records};
+use crate::report::{compare as show, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::rows::{Memory, Rows, Watch};
 use crate::scan::Engine;
@@ -512,15 +512,8 @@ impl Done {
         show::json(&self.run.command, &self.settings(), &self.report)
     }
 
-    /// The tables that are printed.
+    /// The text that is printed.
     pub fn text(&self) -> String {
-        let mut text = show::table(&self.report);
-        for found in &show::shortened(&self.report).0.outcomes {
-            text += &format!("\n{}", outcomes::table(found));
-            for (space, finding) in outcomes::findings(found) {
-                text += &format!("{space}: {finding}\n");
-            }
-        }
-        text
+        show::text(&self.report)
     }
 }

@@ -3,9 +3,12 @@
 //! An engine whose answers differ from the first one's, or whose work the CPU took over, gets a line that says so, but no
 //! ratio, dot or curve.
 
+use super::columns::{TableColumn, columns};
+use super::document::{self, Part, Section};
+use super::numerals::or_nothing;
 use super::plot::{Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, Row, Series};
 use super::text_table::Table;
-use crate::study::bench::{EngineReport, Machine, Report, Shape, SweepPoint};
+use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, SweepPoint, Timing};
 use serde_json::{Value, json};
 
 /// Where and when a bench was run.
@@ -35,123 +38,83 @@ pub fn json(context: &BenchContext, report: &Report) -> Value {
     })
 }
 
-/// The measurements as a table that fits a screen: one column per engine.
+/// The measurements as a table: one column per engine, one line per number that any of them has.
 pub fn table(context: &BenchContext, report: &Report) -> String {
-    let Shape {
-        rows,
-        dim,
-        queries,
-        k,
-    } = report.shape;
-    let mut text = format!(
-        "{rows} x {dim} reference rows, {queries} queries, k = {k}; {}, {} threads\n",
-        context.machine.cpu, context.machine.threads
+    let (shape, machine) = (report.shape, &context.machine);
+    let caption = format!(
+        "{} x {} reference rows, {} queries, k = {}; {}, {} threads. Median of repeats (least to most).",
+        shape.rows, shape.dim, shape.queries, shape.k, machine.cpu, machine.threads
     );
-    if let Some(found) = &report.verdicts {
-        text += &format!(
-            "verdicts: {} inside, {} outside, {} undecided\n",
-            found.inside, found.outside, found.undecided
-        );
-    }
-    text += "median of repeats (least to most)\n\n";
-    let titles = report.engines.iter().map(|engine| engine.label.as_str());
-    let columns: Vec<_> = report.engines.iter().map(cells).collect();
-    let names = columns.first().into_iter().flatten();
-    let lines = names.enumerate().map(|(line, (name, _))| {
-        let cells = columns.iter().map(|cells| cells[line].1.clone());
-        std::iter::once(name.to_string()).chain(cells).collect()
+    let verdicts = report.verdicts.iter().map(|found| {
+        let [inside, outside, undecided] = [found.inside, found.outside, found.undecided];
+        format!("Verdicts: {inside} inside, {outside} outside, {undecided} undecided.")
     });
-    let known = lines.filter(|line: &Vec<String>| line[1..].iter().any(|cell| cell != NOTHING));
-    text += &Table::new("", std::iter::once("").chain(titles), known).text();
-    for engine in &report.engines {
-        text += &format!("\n{}: {}", engine.label, engine.engine);
-        if let Some(what) = &engine.differs {
-            text += &format!("\n{} differs: {what}", engine.label);
-        }
-        if engine.fell_back {
-            text += &format!("\n{}: the CPU answered for it; not compared", engine.label);
-        }
-    }
-    text + "\n"
+    let engines = report.engines.iter().map(|engine| {
+        let differs = engine
+            .differs
+            .iter()
+            .map(|what| format!("; its answers differ: {what}"));
+        let fell_back = match engine.fell_back {
+            true => "; the CPU answered for it; not compared",
+            false => "",
+        };
+        let said = format!(
+            "{}{}{fell_back}",
+            engine.engine,
+            differs.collect::<String>()
+        );
+        (engine.label.clone(), said)
+    });
+    let parts = [
+        Part::Table(Table::of("", &lines(), &report.engines).turned()),
+        Part::Terms(engines.collect()),
+    ];
+    let parts = verdicts.map(Part::Text).chain(parts);
+    document::text(&[Section::new(caption, parts)])
 }
 
-/// The cell of a number that an engine does not have.
-const NOTHING: &str = "-";
-
-/// The cells of an engine with their names; a line that no engine has is left out of the table.
-fn cells(engine: &EngineReport) -> [(&'static str, String); 19] {
-    let figures = &engine.figures;
-    let (support, nearest) = (&figures.support, &figures.nearest);
-    let (product, hull) = (figures.product.as_ref(), figures.hull.as_ref());
-    let share = |share: f64| format!("{:.0} %", 100.0 * share);
-    let proved = figures.proved.as_ref().map(|proved| {
+/// The lines of the table.
+fn lines() -> Vec<TableColumn<'static, EngineReport>> {
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let proved = |proved: &Proved| {
         let [int8, f16] = [proved.int8_directions, proved.f16_directions];
         let [f32, cpu] = [proved.f32_directions, proved.cpu_directions];
         format!("{int8} / {f16} / {f32} / {cpu}")
-    });
-    let or_nothing = |text: Option<String>| text.unwrap_or(NOTHING.into());
-    let same = if engine.differs.is_some() {
-        "differ"
-    } else {
-        "same"
     };
-    [
-        ("answers", same.into()),
-        ("support scan, ms", milliseconds(&support.timing)),
-        ("  GFLOP/s", digits(support.gflop_per_second)),
-        ("nearest scan, ms", milliseconds(&nearest.timing)),
-        ("  GFLOP/s", digits(nearest.gflop_per_second)),
-        (
-            "  of a plain f32 product",
-            or_nothing(nearest.share_of_product.map(share)),
-        ),
-        (
-            "plain f32 product, GFLOP/s",
-            optional(product.map(|p| p.gflop_per_second)),
-        ),
-        ("making the scan, s", digits(figures.make_seconds)),
-        ("upload, s", optional(figures.upload_seconds)),
-        ("read-back, s", optional(figures.read_back_seconds)),
-        ("hull set-up, s", optional(figures.hull_setup_seconds)),
-        (
-            "hull verdicts, 1/s",
-            optional(hull.map(|h| h.queries_per_second)),
-        ),
-        (
-            "  scans per query",
-            optional(hull.map(|h| h.scans_per_query)),
-        ),
-        (
-            "k-NN queries, 1/s",
-            digits(figures.neighbours.queries_per_second),
-        ),
-        (
-            "  scans per query",
-            digits(figures.neighbours.scans_per_query),
-        ),
-        ("proved in int8 / f16 / f32 / CPU", or_nothing(proved)),
-        ("speed-up: scan", times(engine.scan_speedup)),
-        ("speed-up: verdicts", times(engine.hull_speedup)),
-        ("speed-up: k-NN", times(engine.neighbours_speedup)),
-    ]
+    let number = |value: Option<f64>| or_nothing(value, digits);
+    let times = |ratio: Option<f64>| or_nothing(ratio, |ratio| format!("{} x", digits(ratio)));
+    columns! { of: EngineReport;
+        "" = of.label.clone(), "";
+        "answers" = if of.differs.is_some() { "differ" } else { "same" }, "";
+        "support scan, ms" = milliseconds(&of.figures.support.timing), "";
+        "  GFLOP/s" = digits(of.figures.support.gflop_per_second), "";
+        "nearest scan, ms" = milliseconds(&of.figures.nearest.timing), "";
+        "  GFLOP/s" = digits(of.figures.nearest.gflop_per_second), "";
+        "  of a plain f32 product" = or_nothing(of.figures.nearest.share_of_product, percent), "";
+        "plain f32 product, GFLOP/s" = number(of.figures.product.as_ref().map(|p| p.gflop_per_second)), "";
+        "making the scan, s" = digits(of.figures.make_seconds), "";
+        "upload, s" = number(of.figures.upload_seconds), "";
+        "read-back, s" = number(of.figures.read_back_seconds), "";
+        "hull set-up, s" = number(of.figures.hull_setup_seconds), "";
+        "hull verdicts, 1/s" = number(of.figures.hull.as_ref().map(|h| h.queries_per_second)), "";
+        "  scans per query" = number(of.figures.hull.as_ref().map(|h| h.scans_per_query)), "";
+        "k-NN queries, 1/s" = digits(of.figures.neighbours.queries_per_second), "";
+        "  scans per query" = digits(of.figures.neighbours.scans_per_query), "";
+        "proved in int8 / f16 / f32 / CPU" = or_nothing(of.figures.proved.as_ref(), proved), "";
+        "speed-up: scan" = times(of.scan_speedup), "";
+        "speed-up: verdicts" = times(of.hull_speedup), "";
+        "speed-up: k-NN" = times(of.neighbours_speedup), "";
+    }
 }
 
-fn milliseconds(timing: &crate::study::bench::Timing) -> String {
-    let [median, least, most] = [
+fn milliseconds(timing: &Timing) -> String {
+    let all = [
         timing.median_seconds,
         timing.least_seconds,
         timing.most_seconds,
-    ]
-    .map(|seconds| digits(1e3 * seconds));
+    ];
+    let [median, least, most] = all.map(|seconds| digits(1e3 * seconds));
     format!("{median} ({least} to {most})")
-}
-
-fn optional(value: Option<f64>) -> String {
-    value.map_or(NOTHING.into(), digits)
-}
-
-fn times(ratio: Option<f64>) -> String {
-    ratio.map_or(NOTHING.into(), |ratio| format!("{} x", digits(ratio)))
 }
 
 /// Three significant digits; all integer digits of larger numbers.

@@ -1,5 +1,6 @@
 //! The machine's adapters with their self-checks, as a table and as JSON.
 
+use super::text_table::lines;
 use crate::scan::gpu::adapters::{DRIVER_HINT, Facts};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -47,28 +48,33 @@ pub fn json(devices: &Devices) -> Value {
 
 /// A block of lines for each adapter, for a terminal.
 pub fn table(devices: &Devices) -> String {
-    let mut table = super::text_table::table();
-    table.add_row(["cpu", &devices.cpu]);
+    let mut all = vec![("cpu", devices.cpu.clone())];
     for (facts, check) in &devices.adapters {
-        table.add_row(["", ""]);
-        table.add_row(["adapter", &facts.title()]);
-        table.add_row(["limits", &limits(facts)]);
-        table.add_row(["features", &features(facts)]);
-        table.add_row(["self-check", &checked(check)]);
-        if let Some(precision) = &check.precision {
-            table.add_row(["auto precision", precision]);
-        }
+        all.extend([
+            ("", String::new()),
+            ("adapter", facts.title()),
+            ("limits", limits(facts)),
+            ("features", features(facts)),
+            ("self-check", checked(check)),
+        ]);
+        all.extend(
+            check
+                .precision
+                .iter()
+                .map(|precision| ("auto precision", precision.clone())),
+        );
     }
-    table.add_row(["", ""]);
-    let auto = match devices.taken {
-        Some(index) => format!("adapter {index}: {}", devices.why),
-        None => format!("the CPU: {}", devices.why),
-    };
-    table.add_row(["auto takes", &auto]);
+    let taken = devices
+        .taken
+        .map_or("the CPU".into(), |index| format!("adapter {index}"));
+    all.extend([
+        ("", String::new()),
+        ("auto takes", format!("{taken}: {}", devices.why)),
+    ]);
     if devices.taken.is_none() {
-        table.add_row(["for a GPU", DRIVER_HINT]);
+        all.push(("for a GPU", DRIVER_HINT.into()));
     }
-    format!("{}\n", table.trim_fmt())
+    lines(all.into_iter().map(|(name, text)| (name.to_string(), text)))
 }
 
 fn limits(facts: &Facts) -> String {
@@ -84,37 +90,27 @@ fn limits(facts: &Facts) -> String {
 }
 
 fn features(facts: &Facts) -> String {
-    let subgroups = format!(
-        "subgroups of {}..{}",
-        facts.subgroup_min, facts.subgroup_max
-    );
     let all = [
-        (facts.subgroups, subgroups.as_str()),
+        (facts.subgroups, "subgroups"),
         (facts.f16, "f16"),
         (facts.cooperative_matrices, "cooperative matrices"),
         (facts.timestamps, "timestamps"),
         (facts.pipeline_cache, "pipeline cache"),
     ];
-    let (with, without): (Vec<_>, Vec<_>) = all.into_iter().partition(|(has, _)| *has);
-    let join = |of: Vec<(bool, &str)>| {
-        of.into_iter()
-            .map(|(_, name)| name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    match (with.is_empty(), without.is_empty()) {
-        (_, true) => join(with),
-        (true, _) => format!("none of {}", join(without)),
-        _ => format!("{}; not {}", join(with), join(without)),
-    }
+    let each = all.map(|(has, name)| format!("{}{name}", if has { "" } else { "no " }));
+    let sizes = format!(
+        "subgroups of {}..{}",
+        facts.subgroup_min, facts.subgroup_max
+    );
+    format!("{}; {sizes}", each.join(", "))
 }
 
 fn checked(check: &Check) -> String {
     let outcome = if check.trusted { "passed" } else { "FAILED" };
-    let mut text = format!("{outcome} in {:.2} s", check.seconds);
-    for note in &check.notes {
-        text.push_str("; ");
-        text.push_str(note);
-    }
-    text
+    let notes = check.notes.iter().map(|note| format!("; {note}"));
+    format!(
+        "{outcome} in {:.2} s{}",
+        check.seconds,
+        notes.collect::<String>()
+    )
 }

@@ -75,7 +75,7 @@ pub fn settings(settings: &Value) -> Markup {
     details("All settings", false, &code(&format!("{settings:#}")))
 }
 
-/// The papers that the reports rest on, as a section.
+/// The papers that the reports rest on.
 pub fn sources() -> Markup {
     const PAPERS: [(&str, &str); 2] = [
         (
@@ -87,13 +87,15 @@ pub fn sources() -> Markup {
             "https://arxiv.org/abs/1704.04968",
         ),
     ];
-    let links =
-        html! { ul { @for (text, to) in PAPERS { li { (text) ": " a href=(to) { (to) } } } } };
-    section("Sources", &links)
+    html! { ul { @for (text, to) in PAPERS { li { (text) ": " a href=(to) { (to) } } } } }
 }
 
-/// A table, whose head is sorted by when clicked.
+/// A table in blocks that fit, whose heads are sorted by when clicked.
 pub fn table(table: &Table) -> Markup {
+    html! { @for block in table.blocks() { (self::block(&block)) } }
+}
+
+fn block(table: &Table) -> Markup {
     let class = |column: usize| (column < table.names).then_some("name");
     html! {
         // With tabindex the box can be scrolled from the keyboard.

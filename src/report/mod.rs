@@ -5,10 +5,11 @@ mod columns;
 pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
+mod document;
 pub mod embeddings;
 pub mod html;
 pub mod json;
-pub(crate) mod numerals;
+pub mod numerals;
 pub mod outcomes;
 pub mod paper;
 pub mod plot;

@@ -3,7 +3,9 @@
 //! Parquet has one row per point.
 
 use super::columns::{self, TableColumn, columns};
-use super::numerals::distinct;
+use super::compare::words;
+use super::document::{self, Part, Section};
+use super::numerals::{distinct, or_nothing};
 use super::plot::{Axis, Figure, Lines, Panel, Series};
 use super::text_table::Table;
 use crate::error::Result;
@@ -54,31 +56,24 @@ pub fn write_parquet(path: &Path, context: &SweepContext, points: &[Point]) -> R
 
 /// All points as a table, one per line.
 pub fn table(context: &SweepContext, points: &[Point]) -> String {
-    let mut columns = columns! { point: Point;
+    let vertices = |count: Option<f64>| or_nothing(count, |count| format!("{count:.2}"));
+    let columns = columns! { point: Point;
         "law" = point.law.clone(), "";
         "d" = point.d.to_string(), "";
         "N" = point.n.to_string(), "";
         "inside" = point.inside.to_string(), "";
+        "undecided" = words::some(point.undecided),
+            "neither proved inside nor outside; they count as not inside.";
         "of" = point.trials.to_string(), "";
         "rate" = share(point.rate), "";
         "95 %" = format!("{} to {}", share(point.interval95[0]), share(point.interval95[1])), "";
-        "theory" = point.theory.map_or("-".into(), share), "";
+        "theory" = or_nothing(point.theory, share), "";
+        "vertices" = vertices(point.vertices),
+            "expected, of the hull of N + 1 such points, by Efron's identity from the share not inside.";
+        "theory" = vertices(point.vertices_theory), "";
     };
-    let undecided: u64 = points.iter().map(|point| point.undecided).sum();
-    let mut note = match undecided {
-        0 => String::new(),
-        count => format!("\n{count} undecided; they count as not inside\n"),
-    };
-    if points.iter().any(|point| point.vertices.is_some()) {
-        let number = |count: Option<f64>| count.map_or("-".into(), |count| format!("{count:.2}"));
-        columns.extend(columns! { point: Point;
-            "vertices" = number(point.vertices), "";
-            "theory" = number(point.vertices_theory), "";
-        });
-        note += "\nvertices: expected, of the hull of N + 1 such points, by Efron's identity from the share not inside\n";
-    }
     let table = Table::of("", &columns, points);
-    format!("{}\n\n{}{note}", context.about, table.text())
+    document::text(&[Section::new(&context.about, [Part::Table(table)])])
 }
 
 /// A probability with five decimals, or four significant digits if it is small.
@@ -111,28 +106,15 @@ pub fn figure(context: &SweepContext, points: &[Point]) -> Figure {
         true => "The origin",
         false => "New points",
     };
+    let undecided: u64 = points.iter().map(|point| point.undecided).sum();
     Figure {
         title: format!("{query} inside the convex hull of N points"),
-        note: note(context, points, sizes.max(dims) == 1),
+        note: format!(
+            "bands, of single points upright lines: 95 %; thin lines: theory; {undecided} undecided, not counted as inside; {}",
+            context.about
+        ),
         panels: panels.collect(),
     }
-}
-
-/// A note that explains those kinds of lines that the figure has.
-fn note(context: &SweepContext, points: &[Point], single: bool) -> String {
-    let known = points.iter().any(|point| point.theory.is_some());
-    let lines = match (single, known) {
-        (false, false) => "bands: 95 %",
-        (false, true) => "bands: 95 %; thin lines: theory",
-        (true, false) => "vertical lines: 95 %",
-        (true, true) => "vertical lines: 95 %; horizontal: theory",
-    };
-    let undecided: u64 = points.iter().map(|point| point.undecided).sum();
-    let undecided = match undecided {
-        0 => String::new(),
-        count => format!("; {count} undecided, not counted as inside"),
-    };
-    format!("{lines}{undecided}; {}", context.about)
 }
 
 fn at_origin(context: &SweepContext) -> bool {
@@ -275,18 +257,4 @@ fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) 
         _ => run,
     });
     lines.map(|points| Series::thin(style, points)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_near_1_does_not_read_as_1() {
-        let shares = [0.0, 1.0, 0.5, 3e-7, 0.999_994, 0.999_999].map(share);
-        let expected = [
-            "0.00000", "1.00000", "0.50000", "3.000e-7", "0.99999", ">0.99999",
-        ];
-        assert_eq!(shares, expected);
-    }
 }

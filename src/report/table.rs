@@ -1,290 +1,192 @@
-//! The summary as a short table for a terminal.
+//! The summary of an analysis for a terminal.
 
+use super::columns::columns;
 use super::compare::words;
-use super::numerals::{hundredths, significant};
-use super::text_table::{self, Table};
+use super::document::{self, Part, Section};
+use super::numerals::{grouped, hundredths, significant};
+use super::text_table::{Table, lines};
 use crate::notion::neighbours::Method;
 use crate::store::{Context, InputInfo};
 use crate::study::rate::{Quantiles, Rate};
 use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
+use itertools::Itertools;
+use std::collections::BTreeMap;
 
-/// Names of the timed stages in the summary and in the table, in the order of work.
-const STAGES: [(&str, &str); 11] = [
-    ("open_backend", "open device"),
-    ("read", "read"),
-    ("survey", "survey"),
-    ("self_test", "self-test"),
-    ("reference_neighbours", "reference neighbours"),
-    ("whiten", "whiten"),
-    ("hull", "hull"),
-    ("neighbours", "neighbours"),
-    ("read_queries", "read queries"),
-    ("write", "write"),
-    ("total", "total"),
-];
-
-/// A line of the summary: its name, and its text; a line whose text is missing or empty is left out.
-type Line = (String, Option<String>);
-
-fn line(name: impl Into<String>, text: impl Into<Option<String>>) -> Line {
-    (name.into(), text.into())
-}
+/// A line of the summary: its name, and its text; a line without text is left out.
+type Line = (&'static str, String);
 
 /// The summary, at most a screen long.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let mut lines = sets(context);
-    let of_dim = |rank| format!("{rank} of {}", summary.reference.dim);
-    let rank = summary.reference.affine_rank.map(of_dim);
-    lines.push(line("affine rank", rank));
-    lines.extend(summary.self_test.iter().flat_map(self_test));
-    lines.extend(summary.hull.iter().flat_map(verdicts));
-    let neighbours = summary.neighbours.iter();
-    lines.extend(neighbours.flat_map(|found| nearest(found, summary)));
-    // Stages that take hardly any time are only in the JSON.
-    let stages = STAGES.iter();
-    let stages = stages.filter_map(|&(stage, name)| Some((name, *summary.seconds.get(stage)?)));
-    let stages = stages.filter(|(_, seconds)| *seconds >= 0.005);
-    let stages = joined(stages.map(|(name, seconds)| format!("{name} {seconds:.2}")));
-    let (speed, backend) = (summary.scan_gflop_per_second, &summary.backend);
-    let directions = summary.directions.iter();
-    let directions = joined(directions.map(|(name, count)| format!("{count} by {name}")));
-    lines.extend([
-        line("seconds", stages),
-        line("scan", format!("{speed:.0} GFLOP/s ({backend})")),
-        line("directions", directions),
-    ]);
-    let mut table = text_table::table();
-    let known = lines.into_iter();
-    let known =
-        known.filter_map(|(name, text)| Some((name, text.filter(|text| !text.is_empty())?)));
-    table.add_rows(known.map(|(name, text)| [name, text]));
-    let notions = notions(&summary.notions, summary.queries);
-    format!("{}\n{notions}", table.trim_fmt())
-}
-
-/// Both sets, and the columns that make their rows.
-fn sets(context: &Context) -> Vec<Line> {
-    let set = |input: &InputInfo| {
-        let dropped = match input.dropped {
-            0 => String::new(),
-            dropped => format!(", {dropped} rows dropped"),
-        };
-        let InputInfo {
-            path,
-            rows,
-            dim,
-            element,
-            ..
-        } = input;
-        format!("{path}: {rows} x {dim} {element:?}{dropped}")
-    };
-    let both = [&context.reference, &context.queries];
-    let [reference, queries] = both.map(|input| Some(input.columns.as_ref()?.line()));
-    let mut lines = vec![
-        line("reference", set(&context.reference)),
-        line("queries", set(&context.queries)),
+    let rank = summary.reference.affine_rank;
+    let rank = rank.map(|rank| format!("{rank} of {}", summary.reference.dim));
+    let median = summary.reference.median_nearest;
+    let mut all = vec![
+        ("reference", set(&context.reference)),
+        ("queries", set(&context.queries)),
+        ("affine rank", rank.unwrap_or_default()),
     ];
-    match reference == queries {
-        true => lines.push(line("columns", reference)),
-        false => lines.extend([
-            line("reference columns", reference),
-            line("query columns", queries),
-        ]),
-    }
-    lines
+    all.extend(summary.self_test.iter().flat_map(self_test));
+    all.extend(summary.hull.iter().flat_map(verdicts));
+    all.extend(
+        summary
+            .neighbours
+            .iter()
+            .flat_map(|found| nearest(found, median)),
+    );
+    // Stages that take hardly any time are only in the JSON.
+    let stages = summary
+        .seconds
+        .iter()
+        .filter(|(_, seconds)| **seconds >= 0.005);
+    let stages = stages.sorted_by_key(|(stage, _)| *stage == "total");
+    let mut stages = stages.map(|(stage, seconds)| format!("{stage} {seconds:.2}"));
+    let (speed, backend) = (summary.scan_gflop_per_second, &summary.backend);
+    all.extend([
+        ("seconds", stages.join(", ").replace('_', " ")),
+        ("scan", format!("{speed:.0} GFLOP/s ({backend})")),
+        ("directions", counts(&summary.directions)),
+    ]);
+    all.retain(|(_, text)| !text.is_empty());
+    let known = lines(all.into_iter().map(|(name, text)| (name.into(), text)));
+    known + &notions(&summary.notions, summary.queries)
 }
 
-fn joined(parts: impl Iterator<Item = String>) -> String {
-    parts.collect::<Vec<_>>().join(", ")
+/// A set, and the columns that make its rows.
+fn set(input: &InputInfo) -> String {
+    let InputInfo {
+        path,
+        rows,
+        dim,
+        element,
+        ..
+    } = input;
+    let dropped = (input.dropped > 0).then(|| format!(", {} rows dropped", input.dropped));
+    let columns = input
+        .columns
+        .as_ref()
+        .map(|columns| format!("; {}", columns.line()));
+    let more = [dropped, columns].into_iter().flatten().join("");
+    format!("{path}: {rows} x {dim} {element:?}{more}")
+}
+
+/// Counts by name.
+fn counts(counts: &BTreeMap<String, u64>) -> String {
+    let mut each = counts.iter().map(|(name, count)| format!("{name} {count}"));
+    each.join(", ").replace('_', " ")
 }
 
 /// A line per notion; empty if the hull is the only notion, because its rate is above.
-fn notions(notions: &[NotionSummary], queries: u64) -> String {
+pub fn notions(notions: &[NotionSummary], queries: u64) -> String {
     if notions.iter().all(|notion| notion.rate.notion == "hull") {
         return String::new();
     }
-    let asked = |rate: &Rate| rate.queries > 0;
-    let of_left_out_rows = |notion: &NotionSummary| notion.leave_one_out.clone().filter(asked);
-    let has_left_out = notions
-        .iter()
-        .any(|notion| of_left_out_rows(notion).is_some());
-    let open = notions.iter().any(|notion| notion.rate.undecided > 0);
-    let head = ["notion", "outside", "95 %"].into_iter();
-    let rows = notions.iter().map(|notion| {
-        let rate = &notion.rate;
-        // Where no query was decided, "0 outside" would be no finding.
-        let known = Some(rate).filter(|rate| rate.queries > rate.undecided);
-        let mut line = vec![
-            words::of_some(rate, queries),
-            match has_left_out {
-                true => words::bracketed(known, of_left_out_rows(notion).as_ref()),
-                false => words::share(known),
-            },
-            words::interval(known),
-        ];
-        line.extend(open.then(|| rate.undecided.to_string()));
-        line
-    });
-    let table = Table::new("", head.chain(open.then_some("undecided")), rows);
-    let left_out = match has_left_out {
-        true => " (reference rows, each left out, %)",
-        false => "",
+    // Where no query was decided, "0 outside" would be no finding.
+    let known = |rate: &Rate| (rate.queries > rate.undecided).then(|| rate.clone());
+    let asked = |rate: &Rate| (rate.queries > 0).then(|| rate.clone());
+    let columns = columns! { notion: NotionSummary;
+        "notion" = words::of_some(&notion.rate, queries), "";
+        "outside" = words::share(known(&notion.rate).as_ref()), "queries outside, %; `hullscope analyze --help` explains the notions.";
+        "95 %" = words::interval(known(&notion.rate).as_ref()), "";
+        "left out" = words::share(notion.leave_one_out.as_ref().and_then(asked).as_ref()),
+            "reference rows outside, each left out, %.";
+        "undecided" = words::some(notion.rate.undecided), "queries that count as not outside.";
     };
-    let open = match open {
-        true => "; undecided queries count as not outside",
-        false => "",
-    };
-    format!(
-        "\nby notion: outside, %{left_out}{open}; `hullscope analyze --help` explains the notions\n\n{}",
-        table.text()
-    )
+    let table = Part::Table(Table::of("", &columns, notions));
+    "\n".to_string() + &document::text(&[Section::new("By notion", [table])])
 }
 
 fn verdicts(hull: &HullSummary) -> Vec<Line> {
     let rate = hull.extrapolation_rate.zip(hull.interval95);
-    let rate = rate.map(|(rate, ends)| (hundredths(rate), ends.map(hundredths)));
-    let settled = hull.settled_by.iter();
-    let settled = settled.map(|(stage, count)| format!("{} {count}", stage.replace('_', " ")));
-    let reasons = hull.undecided_because.iter();
-    let reasons = reasons.map(|(why, count)| format!("{why} {count}"));
-    let extreme = |rows| format!("; the solver uses only the {rows} extreme rows");
+    let rate = rate.map(|(rate, ends)| {
+        let [low, high] = ends.map(hundredths);
+        format!("{} (95 %: {low} to {high})", hundredths(rate))
+    });
+    let extreme = hull.extreme_rows.map(grouped);
+    let extreme = extreme.map(|rows| format!("; the solver uses only the {rows} extreme rows"));
+    let verdicts = [hull.inside, hull.outside, hull.undecided];
+    let proofs = [hull.exact, hull.tolerance, hull.separated];
     let cost = format!(
         "{:.3} scans per query, at most {}, {} rows in the shared pool{}",
         hull.scans_per_query,
         hull.rounds,
         hull.pool,
-        hull.extreme_rows.map(extreme).unwrap_or_default()
+        extreme.unwrap_or_default()
     );
-    let of = |found: &Option<Quantiles>| found.as_ref().map(quantiles);
     vec![
-        line(
+        (
             "verdicts",
-            format!(
-                "{} inside, {} outside, {} undecided",
-                hull.inside, hull.outside, hull.undecided
-            ),
+            named(verdicts, ["inside", "outside", "undecided"]),
         ),
-        line(
+        (
             "proved",
-            format!(
-                "{} exactly inside, {} inside within the tolerance, {} separated",
-                hull.exact, hull.tolerance, hull.separated
+            named(
+                proofs,
+                ["exactly inside", "inside within the tolerance", "separated"],
             ),
         ),
-        line(
-            "extrapolation rate",
-            rate.map(|(rate, [low, high])| format!("{rate} (95 %: {low} to {high})")),
-        ),
-        line("decided in stage", joined(settled)),
-        line("undecided because", joined(reasons)),
-        line("cost", cost),
-        line("certified margin", of(&hull.margin)),
-        line("distance, lower bound", of(&hull.distance_lower)),
-        line("distance, upper bound", of(&hull.distance_upper)),
-        line("relative gap", of(&hull.gap)),
+        ("extrapolation rate", rate.unwrap_or_default()),
+        ("decided in stage", counts(&hull.settled_by)),
+        ("undecided because", counts(&hull.undecided_because)),
+        ("cost", cost),
+        ("certified margin", quantiles(&hull.margin)),
+        ("distance, lower bound", quantiles(&hull.distance_lower)),
+        ("distance, upper bound", quantiles(&hull.distance_upper)),
+        ("relative gap", quantiles(&hull.gap)),
     ]
 }
 
-fn nearest(neighbours: &NeighbourSummary, summary: &Summary) -> Vec<Line> {
+/// Numbers, each before its name.
+fn named(numbers: [u64; 3], names: [&str; 3]) -> String {
+    let mut each = numbers
+        .iter()
+        .zip(names)
+        .map(|(number, name)| format!("{number} {name}"));
+    each.join(", ")
+}
+
+fn nearest(neighbours: &NeighbourSummary, median: Option<f64>) -> Vec<Line> {
     let by = match neighbours.method {
         Method::Scan => "scanning all rows",
         Method::Tree => "a k-d tree",
     };
+    let metric = format!("{:?}", neighbours.metric).to_lowercase();
     let distance = neighbours.nearest_distance.as_ref();
-    let ratio = neighbours.nearest_ratio.as_ref();
-    let ratio = ratio.zip(summary.reference.median_nearest);
-    let times = |median| format!("times {}", significant(median, DIGITS));
+    let distance = distance.map(|_| {
+        format!(
+            "{}; {metric}, by {by}",
+            quantiles(&neighbours.nearest_distance)
+        )
+    });
+    let ratio = neighbours.nearest_ratio.as_ref().zip(median);
+    let ratio = ratio.map(|(_, median)| {
+        let unit = significant(median, DIGITS);
+        format!("{}; times {unit}", quantiles(&neighbours.nearest_ratio))
+    });
     vec![
-        line(
-            format!("nearest ({:?})", neighbours.metric).to_lowercase(),
-            distance.map(|found| format!("{}, by {by}", quantiles(found))),
-        ),
-        line(
-            "nearest ratio",
-            ratio.map(|(found, median)| format!("{}; {}", quantiles(found), times(median))),
-        ),
+        ("nearest", distance.unwrap_or_default()),
+        ("nearest ratio", ratio.unwrap_or_default()),
     ]
 }
 
 fn self_test(test: &SelfTest) -> Vec<Line> {
-    let others = format!(
-        "{} inside the hull of the others, {} outside, {} undecided",
-        test.leave_one_out_inside, test.leave_one_out_outside, test.leave_one_out_undecided
-    );
+    let left_out = [
+        test.leave_one_out_inside,
+        test.leave_one_out_outside,
+        test.leave_one_out_undecided,
+    ];
+    let names = ["inside the hull of the others", "outside", "undecided"];
     let own = format!("{} of {} reference rows inside", test.inside, test.rows);
-    vec![line("self-test", own), line("left out", others)]
+    vec![("self-test", own), ("left out", named(left_out, names))]
 }
 
 /// Significant digits of distances.
 const DIGITS: usize = 4;
 
-fn quantiles(found: &Quantiles) -> String {
-    let ends = [found.min, found.median, found.max];
-    let [min, median, max] = ends.map(|number| significant(number, DIGITS));
-    format!("min {min}, median {median}, max {max}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn notion(name: &str, outside: u64, undecided: u64, others: Option<u64>) -> NotionSummary {
-        NotionSummary {
-            rate: Rate::new(name, 200, outside, undecided),
-            outside_means: String::new(),
-            score_means: String::new(),
-            score: None,
-            leave_one_out: others.map(|outside| Rate::new(name, 100, outside, 0)),
-            facts: Vec::new(),
-        }
-    }
-
-    /// The words of the line that starts with `start`.
-    fn words_of(text: &str, start: &str) -> Vec<String> {
-        let line = text.lines().find(|line| line.starts_with(start));
-        let line = line.unwrap_or_else(|| panic!("{start}: {text}"));
-        line.split_whitespace().map(String::from).collect()
-    }
-
-    #[test]
-    fn each_notion_has_a_line() {
-        let notions = |all: &[NotionSummary]| notions(all, 200);
-        assert_eq!(notions(&[notion("hull", 3, 0, None)]), "");
-        let usual = [notion("hull", 3, 0, None), notion("range", 50, 0, None)];
-        let text = notions(&usual);
-        assert_eq!(words_of(&text, "notion"), ["notion", "outside", "95", "%"]);
-        assert_eq!(words_of(&text, "hull"), ["hull", "1.5", "0.5", "to", "4.3"]);
-        assert_eq!(
-            words_of(&text, "range"),
-            ["range", "25.0", "19.5", "to", "31.4"]
-        );
-        assert!(!text.contains("undecided") && !text.contains('('), "{text}");
-        let all = [
-            notion("hull", 3, 2, Some(7)),
-            notion("class_own", 0, 200, None),
-            notion("knn_10", 200, 0, Some(5)),
-        ];
-        let text = notions(&all);
-        let head = ["notion", "outside", "95", "%", "undecided"];
-        assert_eq!(words_of(&text, "notion"), head);
-        let hull = ["hull", "1.5", "(", "7.0)", "0.5", "to", "4.3", "2"];
-        assert_eq!(words_of(&text, "hull"), hull);
-        assert_eq!(
-            words_of(&text, "class_own"),
-            ["class_own", "-", "(", "-)", "-", "200"]
-        );
-        let knn = ["knn_10", "100", "(", "5.0)", "98.1", "to", "100", "0"];
-        assert_eq!(words_of(&text, "knn_10"), knn);
-        assert!(text.contains("each left out") && text.contains("count as not outside"));
-    }
-
-    /// The rate of a costly notion is of a sample, and its line says so.
-    #[test]
-    fn a_sample_is_named_with_its_queries() {
-        let all = [notion("hull", 3, 0, None), notion("cone", 50, 0, None)];
-        let text = notions(&all, 1200);
-        assert_eq!(words_of(&text, "cone")[..3], ["cone", "(of", "200)"]);
-        let text = notions(&all, 200);
-        assert_eq!(words_of(&text, "cone")[..2], ["cone", "25.0"]);
-    }
+fn quantiles(found: &Option<Quantiles>) -> String {
+    let text = found.map(|found| {
+        let ends = [found.min, found.median, found.max];
+        let [min, median, max] = ends.map(|number| significant(number, DIGITS));
+        format!("min {min}, median {median}, max {max}")
+    });
+    text.unwrap_or_default()
 }

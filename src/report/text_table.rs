@@ -1,7 +1,16 @@
-//! Tables of text: for a terminal with columns separated by spaces; [`super::html`] shows the same tables on a page.
+//! Tables of text, for a terminal and for a page. Both show a table in blocks that fit, each with the names of the rows.
 
 use super::columns::{TableColumn, as_field};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
+
+/// The width of a terminal, and of a block of a table, in letters.
+const WIDE: usize = 120;
+
+/// The most letters of a name in a line; longer names are broken after punctuation marks.
+const NAME: usize = 32;
+
+/// The cell of what is not known. A column of such cells alone is not shown.
+pub const NOTHING: &str = "-";
 
 /// A table whose first `names` columns hold names; the others hold numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -10,6 +19,8 @@ pub struct Table {
     pub head: Vec<String>,
     pub rows: Vec<Vec<String>>,
     pub names: usize,
+    /// The meaning of columns, or of rows, by name.
+    pub key: Vec<(String, String)>,
 }
 
 impl Table {
@@ -24,21 +35,67 @@ impl Table {
             head: head.into_iter().map(Into::into).collect(),
             rows: rows.into_iter().collect(),
             names: 1,
+            key: Vec::new(),
         }
     }
 
-    /// The columns of some rows.
+    /// Some rows by the columns in which one of them has a value, with the help of these columns as key.
     pub fn of<'t, R: 't>(
         caption: impl Into<String>,
         columns: &[TableColumn<'_, R>],
         rows: impl IntoIterator<Item = &'t R>,
     ) -> Self {
-        let row = |row: &R| {
-            let cells = columns.iter().map(|column| as_field(column.value(row)));
-            cells.collect()
+        let rows: Vec<&R> = rows.into_iter().collect();
+        let cells = |column: &TableColumn<'_, R>| {
+            let cells = rows.iter().map(|row| as_field(column.value(row)));
+            cells.collect::<Vec<_>>()
         };
+        let all = columns.iter().map(|column| (column, cells(column)));
+        let known = all.filter(|(_, cells)| cells.iter().any(|cell| cell != NOTHING));
+        let (columns, cells): (Vec<_>, Vec<_>) = known.unzip();
+        let explained = columns.iter().filter(|column| !column.help.is_empty());
+        let key = explained.map(|column| (column.name.clone(), column.help.clone()));
+        let row = |row: usize| cells.iter().map(|cells| cells[row].clone()).collect();
         let head = columns.iter().map(|column| &column.name);
-        Table::new(caption, head, rows.into_iter().map(row))
+        Table {
+            key: key.collect(),
+            ..Table::new(caption, head, (0..rows.len()).map(row))
+        }
+    }
+
+    /// One row for each name and one column for each of `across`; `cell` has the places of both.
+    pub fn crossed(
+        caption: impl Into<String>,
+        corner: &str,
+        names: impl IntoIterator<Item = String>,
+        across: impl IntoIterator<Item = impl Into<String>>,
+        cell: impl Fn(usize, usize) -> String,
+    ) -> Self {
+        let head = std::iter::once(corner.to_string()).chain(across.into_iter().map(Into::into));
+        let mut table = Table::new(caption, head, []);
+        let columns = table.head.len() - 1;
+        let row = |(row, name): (usize, String)| {
+            let cells = (0..columns).map(|column| cell(row, column));
+            std::iter::once(name).chain(cells).collect()
+        };
+        table.rows = names.into_iter().enumerate().map(row).collect();
+        table
+    }
+
+    /// The same table with a column for each row.
+    pub fn turned(self) -> Self {
+        let mut lines = self.rows.iter().map(|row| row.iter());
+        let mut all: Vec<Vec<String>> = self.head.iter().map(|name| vec![name.clone()]).collect();
+        for line in &mut lines {
+            let places = all.iter_mut().zip(line);
+            places.for_each(|(row, cell)| row.push(cell.clone()));
+        }
+        let mut all = all.into_iter();
+        Table {
+            head: all.next().unwrap_or_default(),
+            rows: all.collect(),
+            ..self
+        }
     }
 
     /// The same table with more columns of names.
@@ -46,56 +103,113 @@ impl Table {
         Table { names, ..self }
     }
 
-    /// The same table, in which a name that is that of the line above is left out.
-    pub fn without_repeats(mut self) -> Self {
-        let mut last = String::new();
-        for name in self.rows.iter_mut().filter_map(|row| row.first_mut()) {
-            match *name == last {
-                true => name.clear(),
-                false => last.clone_from(name),
+    /// The columns of names, and as many others as fit beside them; then the next ones in the same way.
+    pub fn blocks(&self) -> Vec<Table> {
+        let letters = |cell: &String| broken(cell).lines().map(|l| l.chars().count()).max();
+        let wide = |column: usize| {
+            let cells = self.rows.iter().map(|row| &row[column]);
+            let widest = cells.chain([&self.head[column]]).filter_map(letters).max();
+            widest.unwrap_or(0) + 2
+        };
+        let beside: usize = (0..self.names).map(wide).sum();
+        let (mut blocks, mut used) = (vec![Vec::from_iter(0..self.names)], beside);
+        for column in self.names..self.head.len() {
+            used += wide(column);
+            if used > WIDE && blocks.last().is_some_and(|block| block.len() > self.names) {
+                blocks.push((0..self.names).collect());
+                used = beside + wide(column);
             }
+            blocks.last_mut().into_iter().for_each(|b| b.push(column));
         }
-        self
+        blocks.iter().map(|columns| self.picked(columns)).collect()
     }
 
-    /// The same table, in which names of columns begin with a capital letter; a single letter is a symbol and stays.
-    pub fn titled(mut self) -> Self {
-        for name in &mut self.head {
-            let word = name.chars().take_while(|letter| letter.is_alphanumeric());
-            if word.count() > 1 {
-                let mut letters = name.chars();
-                let first = letters.next().into_iter().flat_map(char::to_uppercase);
-                *name = first.chain(letters).collect();
-            }
+    /// These columns.
+    fn picked(&self, columns: &[usize]) -> Table {
+        let of = |row: &Vec<String>| columns.iter().map(|&column| row[column].clone()).collect();
+        Table {
+            head: of(&self.head),
+            rows: self.rows.iter().map(of).collect(),
+            caption: self.caption.clone(),
+            names: self.names,
+            key: Vec::new(),
         }
-        self
     }
 
-    /// The table for a terminal, without its caption.
+    /// The table for a terminal, without its caption and its key.
     pub fn text(&self) -> String {
+        let blocks = self.blocks();
+        let texts: Vec<String> = blocks.iter().map(Table::block).collect();
+        texts.join("\n")
+    }
+
+    /// A block. The first of several names is left out where it is that of the line above.
+    fn block(&self) -> String {
         let mut table = table();
-        table.add_row(&self.head).add_rows(&self.rows);
-        // No left margin.
-        if let Some(names) = table.column_mut(0) {
-            names.set_padding((0, 1));
+        let mut last = "";
+        for row in [&self.head].into_iter().chain(&self.rows) {
+            let first = row.first().map_or("", String::as_str);
+            let name = if self.names > 1 && first == last {
+                ""
+            } else {
+                first
+            };
+            let cells = row.iter().skip(1).map(String::as_str);
+            table.add_row(std::iter::once(name).chain(cells).map(broken));
+            last = first;
         }
-        aligned(table) + "\n"
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        unindented(table)
     }
 }
 
-/// An empty table, whose width is that of its content.
+/// An empty table without lines, whose width is that of its content.
 pub(crate) fn table() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 
-/// The table as text, with all columns but the first aligned to the right.
-pub(crate) fn aligned(mut table: comfy_table::Table) -> String {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+/// Names and texts side by side, within the width of a terminal.
+pub(crate) fn lines(lines: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut table = table();
+    table.add_rows(lines.into_iter().map(|(name, text)| [broken(&name), text]));
+    fitted(table)
+}
+
+/// A paragraph within the width of a terminal.
+pub(crate) fn paragraph(text: &str) -> String {
+    let mut table = table();
+    table.add_row([text]);
+    fitted(table)
+}
+
+fn fitted(mut table: comfy_table::Table) -> String {
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(WIDE as u16);
+    unindented(table)
+}
+
+/// The text of a table without a left margin.
+fn unindented(mut table: comfy_table::Table) -> String {
+    if let Some(names) = table.column_mut(0) {
+        names.set_padding((0, 1));
     }
-    table.trim_fmt()
+    table.trim_fmt() + "\n"
+}
+
+/// A name in lines of at most [`NAME`] letters where its punctuation marks allow that.
+fn broken(name: &str) -> String {
+    let mut lines = vec![String::new()];
+    for part in name.split_inclusive(['|', '@', ',', '/']) {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(line) if last == 0 || last + part.chars().count() <= NAME => *line += part,
+            _ => lines.push(part.into()),
+        }
+    }
+    lines.join("\n  ")
 }

@@ -2,7 +2,7 @@
 
 use super::fixtures::{png, report, tags};
 use hullscope::report::compare::{RunInfo, findings, page};
-use hullscope::study::compare::Report;
+use hullscope::study::compare::{Rate, Report};
 
 fn made() -> RunInfo {
     RunInfo {
@@ -21,8 +21,8 @@ fn the_page_is_whole() {
     let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
     // Three figures, each in a wide and a narrow version.
     assert_eq!((count("svg"), count("img"), count("h1")), (6, 1, 1));
-    // Tables of spaces, of notions, of pairs, of classes, and of the classes in each of two spaces.
-    assert_eq!(count("table"), 6);
+    // Tables of spaces in two blocks, of notions, of pairs, of classes, and of the classes in each of two spaces.
+    assert_eq!(count("table"), 7);
     for part in [
         "hullscope compare --space 'a|&lt;b&gt;'",
         "dims:16,<wbr>seed=&lt;b&gt;&amp;&quot;",
@@ -30,7 +30,7 @@ fn the_page_is_whole() {
         "cannot tell",
         "&lt; 1e-12",
         "40.0 (75.0)",
-        "40.0 (–)",
+        "40.0 (-)",
         "pixels: rows repeat",
         "https://arxiv.org/abs/2110.09485",
     ] {
@@ -56,7 +56,7 @@ fn what_is_not_there_has_no_section() {
     ] {
         assert!(!text.contains(absent), "{absent}");
     }
-    assert!(text.contains("in 1 space<"));
+    assert!(text.contains("(spaces: 1)"));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn first_the_findings_then_the_main_figure_then_the_tables() {
     let text = page(&made(), &report(true), &[]).unwrap();
     let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}"));
     let order = [
-        "of the queries are outside the hull, ",
+        "of the queries are outside the hull (of the",
         "Share outside the hull against the rank",
         "<svg",
         "Share of queries outside",
@@ -95,22 +95,23 @@ fn dimensions_and_what_they_leave_out_are_shown() {
     report.spaces[1].repeated_rows = 46;
     let text = page(&made(), &report, &[]).unwrap();
     assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td><td>–</td>"));
-    assert!(text.contains("count equal reference rows once. Repeated rows: 46 in pixels."));
+    assert!(
+        text.contains("equal reference rows, which these two count once.") && text.contains(">46<")
+    );
 }
 
 #[test]
 fn classes_without_rows_and_undecided_queries_are_explained() {
     let mut report = report(true);
     let text = |report: &Report| page(&made(), report, &[]).unwrap();
-    assert!(text(&report).contains("so at least as many are outside. A dash stands"));
-    let own = report.spaces[0].labels[0].own_class.clone();
-    for space in &mut report.spaces {
-        space.labels[1].own_class = own.clone();
-    }
-    assert!(text(&report).contains("so at least as many are outside.</p>"));
+    let said = text(&report);
+    assert!(said.contains("at least as many are outside, but for undecided queries"));
+    assert!(said.contains("A dash stands where the reference has no row of the class."));
+    assert!(!said.contains("undecided in class"));
     let own = &mut report.spaces[1].labels[1].own_class;
     own.as_mut().unwrap().undecided = 4;
-    assert!(text(&report).contains("which count as not outside: 4 in pixels.</p>"));
+    let said = text(&report);
+    assert!(said.contains("undecided in class") && said.contains("<td>4</td>"));
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn many_pairs_are_folded() {
         report.pairs.push(other);
     }
     let text = page(&made(), &report, &[]).unwrap();
-    assert!(text.contains("The other 20 pairs") && text.contains("for all 21 pairs"));
+    assert!(text.contains("The other 20 pairs") && text.contains("for 1 of 21 pairs"));
 }
 
 #[test]
@@ -132,9 +133,8 @@ fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
     let said = findings(&found);
     assert_eq!(
         said[0].1,
-        "30.0 % of the queries are outside the hull, 15.0 % of the reference rows themselves when left out: more \
-         extrapolation than in the reference. 6.0 % of the queries are farther from their nearest row than usual, 3.0 % of \
-         the reference rows themselves when left out: more extrapolation than in the reference."
+        "30.0 % of the queries are outside the hull (of the reference rows left out 15.0 %: more extrapolation). 6.0 % of the \
+         queries are farther from their nearest row than usual (of the reference rows left out 3.0 %: more extrapolation)."
     );
     found.spaces[0].notions[0].rate.undecided = 2;
     let ball = &mut found.spaces[0].notions[2];
@@ -143,9 +143,27 @@ fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
     assert!(
         said[0]
             .1
-            .ends_with("6.0 % of the queries are farther from their nearest row than usual. (2 undecided count as not outside)"),
+            .ends_with("than usual (of the reference rows left out - %: not compared). 2 undecided count as not outside."),
         "{said:?}"
     );
+}
+
+#[test]
+fn each_contrast_has_its_sentence() {
+    for (queries, left_out, words) in [
+        (999, 998, ": nearly all of both"),
+        (600, 300, ": more extrapolation)"),
+        (300, 600, ": less extrapolation)"),
+        (500, 501, ": no more extrapolation)"),
+    ] {
+        let mut found = report(false);
+        let hull = &mut found.spaces[0].notions[0];
+        hull.rate = Rate::new("hull", 1000, queries, 0);
+        hull.leave_one_out = Some(Rate::new("hull", 1000, left_out, 0));
+        let said = findings(&found)[0].1.clone();
+        let (first, _) = said.split_once(". ").unwrap();
+        assert!(first.contains(words), "{queries} and {left_out}: {said}");
+    }
 }
 
 /// Where all or nearly all rows are outside, the finding does not interpret the rate.
@@ -154,8 +172,8 @@ fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
     let mut found = report(false);
     found.spaces[0].sphere = Some(1.0);
     let said = findings(&found)[0].1.clone();
-    let start = "all reference rows have the norm 1.00, so none can be inside the hull of others and the hull is no evidence; \
-                 --notion cone asks about directions. 6.0 % of the queries are";
+    let start = "All reference rows have the norm 1.00: none can be inside the hull of others, and the hull is no evidence \
+                 (--notion cone asks about directions). 6.0 % of the queries are";
     assert!(
         said.starts_with(start) && !said.contains("30.0 %"),
         "{said}"
@@ -166,7 +184,7 @@ fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
     let said = findings(&found)[0].1.clone();
     assert!(
         said.contains(
-            "evidence. 30.0 % of the queries are outside the cone of the rows, 15.0 % of the"
+            " 30.0 % of the queries are outside the cone of the rows (of the reference rows left out 15.0 %: "
         ),
         "{said}"
     );

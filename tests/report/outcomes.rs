@@ -3,9 +3,8 @@
 use super::fixtures::outcomes;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use hullscope::report::html::page;
 use hullscope::report::outcomes::{
-    deciles_figure, figures, findings, found, heat_figure, help, roc_figure, table, write_all,
+    deciles_figure, figures, findings, heat_figure, help, roc_figure, text, write_all, write_page,
 };
 use hullscope::report::plot::{Panel, PictureFormat, render};
 use hullscope::study::outcomes::{Measured, Missing, NotionOutcomes};
@@ -37,7 +36,7 @@ fn all_files_are_there() {
 #[test]
 fn every_notion_has_a_line_and_no_number_is_nan() {
     for loss in [false, true] {
-        let text = table(&outcomes(loss));
+        let text = text(&outcomes(loss));
         let lines: Vec<&str> = text.lines().collect();
         assert!(
             lines
@@ -48,7 +47,7 @@ fn every_notion_has_a_line_and_no_number_is_nan() {
         assert_eq!(
             lines
                 .iter()
-                .filter(|line| line.contains("constant"))
+                .filter(|line| line.contains("  constant"))
                 .count(),
             2,
             "{text}"
@@ -62,8 +61,8 @@ fn every_notion_has_a_line_and_no_number_is_nan() {
 
 #[test]
 fn the_best_score_is_compared_with_the_others() {
-    let text = table(&outcomes(false));
-    let (_, pairs) = text.split_once("the best score of each space").unwrap();
+    let text = text(&outcomes(false));
+    let (_, pairs) = text.split_once("The best score A of each space").unwrap();
     let mut lines = pairs
         .lines()
         .map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -75,8 +74,10 @@ fn the_best_score_is_compared_with_the_others() {
 #[test]
 fn first_the_finding_then_the_figures_then_the_numbers() {
     for loss in [false, true] {
-        let section = found(&outcomes(loss)).unwrap();
-        let page = page("page", &section, "");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("page.html");
+        write_page(&path, "hullscope errors", "", &outcomes(loss)).unwrap();
+        let page = std::fs::read_to_string(path).unwrap();
         let (_, body) = page.split_once("<h1>").unwrap();
         let first = |tag: &str| body.find(tag).unwrap();
         let last = |tag: &str| body.rfind(tag).unwrap();
@@ -211,19 +212,24 @@ fn the_finding_names_the_best_notion_and_what_the_hull_says() {
     let said = findings(&outcomes(false));
     assert_eq!((said.len(), said[0].0.as_str()), (2, "pixels"));
     for part in [
-        "nearest predicts errors best: AUROC 0.",
-        ", better than chance. Inside the hull: ",
-        " (error rate, %; Fisher's exact test: p = 0.",
-        " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p = 0.",
+        "The best score for errors is that of nearest, better than chance: AUROC 0.",
+        " The error rate, %, inside the hull is ",
+        " (Fisher's exact test: p = 0.",
+        " Added to the nearest distance, the hull's score has p = 0.",
     ] {
         assert!(said[0].1.contains(part), "{part} {said:?}");
     }
     let said = findings(&outcomes(true));
     assert!(
-        said[0].1.starts_with("No notion's score predicts losses better than chance: the highest rank correlation is -0.0"),
+        said[0]
+            .1
+            .starts_with("The best score for losses is that of ")
+            && said[0]
+                .1
+                .contains(", not better than chance: rank correlation -0.0"),
         "{said:?}"
     );
-    assert!(said[0].1.contains("(mean loss)"), "{said:?}");
+    assert!(said[0].1.contains("The mean loss inside"), "{said:?}");
 }
 
 #[test]
@@ -236,8 +242,13 @@ fn what_is_missing_is_said_in_words() {
     }
     let said = findings(&found)[0].1.clone();
     assert!(
-        said.starts_with("No score can predict errors. Inside the hull: none inside; "),
+        said.starts_with(
+            "No score can predict errors. The error rate, %, inside the hull is none inside, "
+        ),
         "{said}"
     );
-    assert!(!said.contains("Fisher"), "{said}");
+    assert!(
+        said.contains("(Fisher's exact test: none inside)"),
+        "{said}"
+    );
 }

@@ -29,12 +29,11 @@ pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
         args.run.note(&all.notes);
         files(folder, &all)?;
     }
-    let text = || {
-        let sentences = show::reading(&own.findings()).into_iter();
-        let sentences = sentences.map(|sentence| show::wrapped(&sentence) + "\n\n");
-        show::table(&own.experiments) + &sentences.collect::<String>()
-    };
-    crate::cli::deliver(args.json.as_deref(), || show::json(&own), text)
+    crate::cli::deliver(
+        args.json.as_deref(),
+        || show::json(&own),
+        || show::text(&own),
+    )
 }
 
 /// Checks that files of these names can be written into the folder.

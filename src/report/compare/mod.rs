@@ -1,4 +1,4 @@
-//! A comparison of spaces as Parquet, as JSON, as a table for a terminal, as figures and as a page.
+//! A comparison of spaces as Parquet, as JSON, as text for a terminal, as figures and as a page.
 //!
 //! All of them show the same [`Report`]: rates of queries *outside*, in text in percent. Each measured rate is shown with
 //! that of Gaussian rows of the same number and rank, and with the rank at which the two are equal: without these a
@@ -6,19 +6,16 @@
 
 mod figures;
 mod files;
+mod findings;
 mod names;
-mod page;
-mod reading;
-mod spaces;
-mod table;
+mod sections;
 pub(super) mod words;
 
 pub use figures::{dot, figures};
 pub use files::{help, write_labels, write_rates};
+pub use findings::findings;
 pub use names::shortened;
-pub use page::{RunInfo, page, write_page};
-pub use reading::findings;
-pub use table::table;
+pub use sections::{RunInfo, page, text, write_page};
 pub use words::{grouped, number};
 
 use crate::study::compare::Report;

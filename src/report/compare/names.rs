@@ -77,28 +77,3 @@ fn last(path: &str, folders: usize) -> String {
     let kept: Vec<&str> = kept.map(AsRef::as_ref).chain([stem.as_ref()]).collect();
     kept.join("/")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_as_short_as_tells_them_apart() {
-        let found = short(&[
-            "file:/data/a/train.npy,/data/a/test.npy|pca:8",
-            "onnx:/models/vit.onnx@features",
-            "pca:8",
-        ]);
-        assert_eq!(found, ["train|pca:8", "onnx:vit@features", "pca:8"]);
-        let same = short(&["file:/a/train.npy,/a/t.npy", "file:/b/train.npy,/b/t.npy"]);
-        assert_eq!(same, ["a/train", "b/train"]);
-        let given = [
-            "pixels=pca:8",
-            "l3=file:/a/b.npy,/a/c.npy",
-            "random:8,seed=1",
-        ];
-        assert_eq!(short(&given), ["pixels", "l3", "random:8,seed=1"]);
-        let one_file = ["file:a.npz,b.npz", "file:a.npz,c.npz"];
-        assert_eq!(short(&one_file), one_file);
-    }
-}

@@ -3,14 +3,12 @@
 
 mod columns;
 mod figures;
-mod page;
-mod table;
+mod sections;
 mod words;
 
 pub use columns::help;
 pub use figures::{deciles_figure, heat_figure, roc_figure};
-pub use page::{found, title, write_page};
-pub use table::table;
+pub use sections::{section, text, write_page};
 pub use words::findings;
 
 use super::columns::write;

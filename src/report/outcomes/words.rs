@@ -1,4 +1,4 @@
-//! Numbers of outcomes as text, and the findings in sentences.
+//! Numbers of outcomes as text, and the findings in fixed sentences.
 
 use crate::report::numerals::{
     between, distinct, grouped, none_sampled, number, of_queries, percent, probability,
@@ -70,135 +70,106 @@ pub fn named(notion: &NotionOutcomes) -> String {
     }
 }
 
-/// The number of queries with a known outcome, and the share of errors or the mean loss.
+/// The number of queries with a known outcome, the share of errors or the mean loss, and what is known of few queries only.
 pub fn introduction(outcomes: &Outcomes) -> String {
     let kind = &outcomes.kind;
     let Measured::Value(all) = &outcomes.all else {
         return "No outcome is known of any query.".into();
     };
-    let queries = grouped(all.queries);
-    let [rate, ends] = [risk(kind, all), interval(kind, all)];
-    let text = match kind {
-        OutcomeKind::Errors => format!(
-            "Of {queries} queries whose outcome is known, {rate} % are errors (95 %: {ends} %)."
-        ),
-        OutcomeKind::Loss => {
-            format!("The mean loss of {queries} queries is {rate} (95 %: {ends}).")
-        }
-        OutcomeKind::Sets([first, second]) => {
-            format!("Of {queries} queries, {rate} % are of {second}, the others of {first}.")
-        }
-    };
-    text + &of_sample(outcomes, all.queries) + &not_sampled(outcomes)
+    let mut text = format!(
+        "Of {} queries the outcome is known; {}: {} (95 %: {}).",
+        grouped(all.queries),
+        rate_name(kind),
+        risk(kind, all),
+        interval(kind, all)
+    );
+    let few = outcomes.notions.iter();
+    let few = few.filter(|notion| notion.is_few(all.queries) && notion.queries > 0);
+    let few = distinct(few.map(named)).join(", ");
+    if !few.is_empty() {
+        text += &format!(" Scores that are known of few queries are not called best: {few}.");
+    }
+    text + &not_sampled(outcomes, all)
 }
 
-/// A sentence that names the notions which judged at most half of the queries; empty if there are none.
-fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
-    let all = outcomes.notions.iter();
-    let few = all.filter(|notion| notion.is_few(queries) && notion.queries > 0);
-    let Some(most) = few.clone().map(|notion| notion.queries).max() else {
-        return String::new();
-    };
-    format!(
-        " The scores of {} are known of {} queries or fewer, and are not called best.",
-        distinct(few.map(|notion| notion.notion.as_str())).join(", "),
-        grouped(most)
-    )
-}
-
-/// A sentence that names the sets without a query in the sample of a notion; empty if there are none.
-fn not_sampled(outcomes: &Outcomes) -> String {
-    let (OutcomeKind::Sets(names), Measured::Value(all)) = (&outcomes.kind, &outcomes.all) else {
+/// A sentence for each set without a query in the sample of a notion.
+fn not_sampled(outcomes: &Outcomes, all: &Risk) -> String {
+    let OutcomeKind::Sets(names) = &outcomes.kind else {
         return String::new();
     };
     let second = (all.mean * all.queries as f64).round() as u64;
-    let sets = [
-        (Missing::FirstNotSampled, all.queries - second),
-        (Missing::SecondNotSampled, second),
-    ];
-    let said = sets.iter().zip(names).map(|((why, count), name)| {
+    let reasons = [Missing::FirstNotSampled, Missing::SecondNotSampled];
+    let sets = reasons
+        .iter()
+        .zip(names)
+        .zip([all.queries - second, second]);
+    let said = sets.filter_map(|((why, name), count)| {
         let missed = outcomes.notions.iter();
         let missed = missed.filter(|notion| notion.auroc.missing() == Some(*why));
         let notions = distinct(missed.map(|notion| notion.notion.as_str()));
-        match notions.is_empty() {
-            true => String::new(),
-            false => format!(
-                " \"none sampled\": {}.",
-                none_sampled(name, *count, &notions)
-            ),
-        }
+        let none = none_sampled(name, count, &notions);
+        (!notions.is_empty()).then(|| format!(" \"none sampled\": {none}."))
     });
     said.collect()
 }
 
 /// The finding of each space: the score that predicts the outcome best, and the result for the hull.
 pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
-    let spaces = spaces(outcomes).into_iter();
-    spaces
-        .map(|space| (space.to_string(), finding(outcomes, space)))
-        .collect()
+    let finding = |space: &str| {
+        let notions = outcomes.of_space(space).into_iter();
+        let hull = notions.filter(|notion| notion.notion == "hull");
+        let hull = hull.map(|hull| of_hull(&outcomes.kind, hull));
+        (
+            space.to_string(),
+            best(outcomes, space) + &hull.collect::<String>(),
+        )
+    };
+    spaces(outcomes).into_iter().map(finding).collect()
 }
 
-fn finding(outcomes: &Outcomes, space: &str) -> String {
-    let kind = &outcomes.kind;
-    let target = target(kind);
-    let notions = outcomes.of_space(space);
-    let best = match outcomes.strongest(space) {
-        None => format!("No score can predict {target}."),
-        Some((notion, strength)) => {
-            let [auroc, rho] = [
-                notion.auroc.map(|found| found.interval95),
-                notion.spearman.map(|found| found.interval95),
-            ];
-            let (name, chance, ends) = match kind {
-                OutcomeKind::Loss => ("rank correlation", 0.0, rho),
-                _ => ("AUROC", 0.5, auroc),
-            };
-            let low = ends.value().and_then(Measured::value);
-            let better = match low.is_some_and(|ends| ends[0] > chance) {
-                true => "better",
-                false => "not clearly better",
-            };
-            let (notion, area) = (&notion.notion, area(strength));
-            let ends = shown(&ends, |ends| shown(ends, areas));
-            match strength <= chance {
-                true => format!(
-                    "No notion's score predicts {target} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
-                     {notion}."
-                ),
-                false => format!(
-                    "{notion} predicts {target} best: {name} {area} (95 %: {ends}), {better} than chance."
-                ),
-            }
-        }
+/// The score that predicts the outcome best.
+fn best(outcomes: &Outcomes, space: &str) -> String {
+    let target = target(&outcomes.kind);
+    let Some((notion, strength)) = outcomes.strongest(space) else {
+        return format!("No score can predict {target}.");
     };
-    let hull = notions.iter().find(|notion| notion.notion == "hull");
-    best + &hull.map_or(String::new(), |hull| of_hull(kind, hull))
+    let (name, chance, ends) = match outcomes.kind {
+        OutcomeKind::Loss => (
+            "rank correlation",
+            0.0,
+            notion.spearman.map(|s| s.interval95),
+        ),
+        _ => ("AUROC", 0.5, notion.auroc.map(|auroc| auroc.interval95)),
+    };
+    let low = ends.value().and_then(Measured::value).map(|ends| ends[0]);
+    let than_chance = match low.is_some_and(|low| low > chance) {
+        true => "better",
+        false if strength > chance => "not clearly better",
+        false => "not better",
+    };
+    format!(
+        "The best score for {target} is that of {}, {than_chance} than chance: {name} {} (95 %: {}).",
+        notion.notion,
+        area(strength),
+        shown(&ends, |ends| shown(ends, areas))
+    )
 }
 
 /// The result for the hull.
 fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
     let side = |found: &Measured<Risk>| shown(found, |found| risk(kind, found));
-    let test = hull.fisher_p.value();
-    let test = test.map_or(String::new(), |p| {
-        format!("; Fisher's exact test: p {}", equals(*p))
-    });
-    let (inside, outside, rate) = (side(&hull.inside), side(&hull.outside), rate_name(kind));
-    let mut text = format!(" Inside the hull: {inside}; outside: {outside} ({rate}{test}).");
-    if let Measured::Value(adds) = &hull.adds {
-        text += &format!(
-            " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p {}.",
-            equals(adds.p_value)
-        );
-    }
-    text
+    format!(
+        " The {}, inside the hull is {}, outside {} (Fisher's exact test: {}). Added to the nearest distance, the hull's score has \
+         {} (likelihood-ratio test).",
+        rate_name(kind),
+        side(&hull.inside),
+        side(&hull.outside),
+        shown(&hull.fisher_p, |p| equals(*p)),
+        shown(&hull.adds, |adds| equals(adds.p_value))
+    )
 }
 
-/// `= 0.03` or `< 1e-12`.
+/// `p = 0.03` or `p < 1e-12`.
 fn equals(p: f64) -> String {
-    let text = probability(p);
-    match text.starts_with('<') {
-        true => text,
-        false => format!("= {text}"),
-    }
+    format!("p = {}", probability(p)).replace("= <", "<")
 }

@@ -6,13 +6,11 @@
 //! several runs.
 
 mod figures;
-mod page;
-mod tables;
+mod sections;
 mod words;
 
 pub use figures::figures;
-pub use page::page;
-pub use tables::{table, wrapped};
+pub use sections::{page, text};
 pub use words::{reading, set_up};
 
 use super::columns::{self, TableColumn, columns};

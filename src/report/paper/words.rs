@@ -1,18 +1,20 @@
 //! Sentences about the experiments: their set-up and their findings.
 
 use super::{Curves, Experiment, Findings, curves};
-use crate::report::compare::grouped;
-use crate::study::paper::fig1::{INNER, KNOTS, SETTINGS};
+use crate::report::numerals::{grouped, or_nothing};
+use crate::study::paper::fig1::{INNER, KNOTS};
 use crate::study::paper::images::BESIDE;
 use crate::study::paper::{Point, dimension_of_half};
 use crate::study::theory;
+use itertools::Itertools;
+use std::collections::BTreeSet;
 
 /// Describes an experiment of the paper, and its set-up in this run.
 pub fn set_up(experiment: &Experiment) -> String {
     let here = match experiment.name.as_str() {
         "fig1" => samples_of_run(experiment),
         "fig5" => cubes_of_run(experiment),
-        figure => images_of_run(experiment, figure),
+        _ => images_of_run(experiment),
     };
     format!("{} Here: {here}.", about(&experiment.name))
 }
@@ -55,6 +57,7 @@ fn about(name: &str) -> String {
     }
 }
 
+/// The seed of a run.
 fn seed(experiment: &Experiment) -> String {
     let seed = experiment.settings.get("seed");
     seed.map_or(String::new(), |seed| format!("; seed {seed}"))
@@ -62,75 +65,59 @@ fn seed(experiment: &Experiment) -> String {
 
 /// The set-up of figure 1 in this run.
 fn samples_of_run(experiment: &Experiment) -> String {
-    let mut sizes: Vec<u64> = experiment.findings.points.iter().map(|p| p.n).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    let trials = experiment.findings.points.first().map_or(0, |p| p.trials);
+    let points = &experiment.findings.points;
+    let sizes: BTreeSet<u64> = points.iter().map(|point| point.n).collect();
     format!(
         "{} trials a curve; {} sizes from N = {} to {}{}",
-        grouped(trials),
+        grouped(points.first().map_or(0, |point| point.trials)),
         sizes.len(),
-        sizes.first().copied().unwrap_or(0),
-        grouped(sizes.last().copied().unwrap_or(0)),
+        sizes.first().unwrap_or(&0),
+        grouped(*sizes.last().unwrap_or(&0)),
         seed(experiment)
     )
 }
 
 /// The images in this run.
-fn images_of_run(experiment: &Experiment, figure: &str) -> String {
-    let sets = curves(&experiment.findings.points, figure).into_iter();
-    let each = sets.map(|(data, series)| {
+fn images_of_run(experiment: &Experiment) -> String {
+    let sets = curves(&experiment.findings.points, &experiment.name).into_iter();
+    let mut each = sets.map(|(data, series)| {
         let first = series.iter().flat_map(|(_, points)| points).next();
         let [queries, rows] = first.map_or([0, 0], |point| [point.trials, point.n]);
-        format!(
-            "{} test images against {} training images of {data}",
-            grouped(queries),
-            grouped(rows)
-        )
+        let [queries, rows] = [queries, rows].map(grouped);
+        format!("{queries} test images against {rows} training images of {data}")
     });
-    format!(
-        "{}{}",
-        each.collect::<Vec<_>>().join("; "),
-        seed(experiment)
-    )
+    each.join("; ") + &seed(experiment)
 }
 
 /// The cubes in this run.
 fn cubes_of_run(experiment: &Experiment) -> String {
     let cubes = &experiment.findings.cubes;
-    let dims: Vec<String> = cubes.iter().map(|cube| cube.d.to_string()).collect();
-    let views = cubes.first().map_or(&[][..], |cube| &cube.views);
-    let to = views
-        .iter()
-        .filter(|view| view.space.starts_with("random:"));
-    let to: Vec<String> = to.map(|view| view.dim.to_string()).collect();
-    let given = cubes.iter().flat_map(|cube| &cube.views);
-    let given = given.filter(|view| view.space.starts_with("file:"));
-    let given: Vec<String> = given.map(|view| view.space.clone()).collect();
-    let given = match given.is_empty() {
-        true => String::new(),
-        false => format!("; {}", given.join(", ")),
+    let views = || cubes.iter().flat_map(|cube| &cube.views);
+    let of_kind = |kind: &'static str| views().filter(move |view| view.space.starts_with(kind));
+    let given = of_kind("file:").map(|view| view.space.as_str()).join(", ");
+    let given = if given.is_empty() {
+        given
+    } else {
+        format!("; {given}")
     };
     format!(
         "cubes of {} dimensions, mapped by Gaussian random matrices to {}{}{given}",
-        dims.join(", "),
-        to.join(", "),
+        cubes.iter().map(|cube| cube.d).join(", "),
+        of_kind("random:").map(|view| view.dim).unique().join(", "),
         seed(experiment)
     )
 }
 
-/// The findings: a sentence for each set of images, one for figure 1, and what to compare with.
+/// The findings: a sentence for each set of images, one for each setting of figure 1, and what to compare with.
 pub fn reading(findings: &Findings) -> Vec<String> {
-    let places = [("pixels", "pixel space"), ("latents", "latent space")];
-    let of_place = |(figure, place)| {
-        let sets = curves(&findings.points, figure).into_iter();
-        sets.filter_map(move |(data, mut series)| {
+    let mut said = Vec::new();
+    for (figure, place) in [("pixels", "pixel space"), ("latents", "latent space")] {
+        for (data, mut series) in curves(&findings.points, figure) {
             // Principal components of the pixels are drawn beside the latents, but are no latents.
             series.retain(|(name, _)| figure != "latents" || name != BESIDE);
-            images(place, &data, &series)
-        })
-    };
-    let mut said: Vec<String> = places.into_iter().flat_map(of_place).collect();
+            said.extend(images(place, &data, &series));
+        }
+    }
     said.extend(halves(findings));
     if !findings.points.is_empty() {
         said.push(
@@ -146,48 +133,41 @@ pub fn reading(findings: &Findings) -> Vec<String> {
 fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
     let all = || series.iter().flat_map(|(_, points)| points).copied();
     let order = |point: &&Point| (point.d, point.trials - point.inside);
-    let (low, high) = (all().min_by_key(order)?, all().max_by_key(order)?);
-    let end = |point: &Point| {
+    let ends = [all().min_by_key(order)?, all().max_by_key(order)?];
+    let rates = ends.map(|point| {
         let rate = 100.0 * point.rate;
         format!("{rate:.2} % at d = {} ({})", point.d, point.series)
-    };
-    let half = |(name, points): &(String, Vec<&Point>)| {
-        Some(format!("{:.1} ({name})", dimension_of_half(points)?))
-    };
-    let halves: Vec<String> = series.iter().filter_map(half).collect();
-    let halves = match (halves.is_empty(), theory::effective_dimension(low.n, 0.5)) {
-        (false, Some(gaussian)) => format!(
-            "; it is one half at d = {}, of as many Gaussian rows at rank {gaussian:.1}",
-            halves.join(", ")
-        ),
-        _ => String::new(),
-    };
+    });
+    let mut halves = series
+        .iter()
+        .filter_map(|(name, points)| Some(format!("{:.1} ({name})", dimension_of_half(points)?)));
+    let gaussian = theory::effective_dimension(ends[0].n, 0.5);
     Some(format!(
-        "In {place} of {data}, the share of {} test images inside the hull of {} training images is {} and {}{halves}.",
-        grouped(low.trials),
-        grouped(low.n),
-        end(low),
-        end(high)
+        "In {place} of {data}, the share of {} test images inside the hull of {} training images is {}; it is one half at \
+         d = {}, of as many Gaussian rows at rank {}.",
+        grouped(ends[0].trials),
+        grouped(ends[0].n),
+        rates.join(" and "),
+        halves.join(", "),
+        or_nothing(gaussian, |rank| format!("{rank:.1}"))
     ))
 }
 
-/// The N at which half of the new samples of figure 1 are inside; `None` without that figure.
-fn halves(findings: &Findings) -> Option<String> {
-    let [_, (manifold, ..), (flat, ..)] = SETTINGS;
-    let of = |setting: &str| {
-        let halves = findings.halves.iter().filter(|half| half.data == setting);
-        let each = halves.map(|half| match half.measured {
-            Some(n) => format!("{} (d = {})", grouped(n), half.d),
-            None => format!("none drawn (d = {})", half.d),
+/// The N at which half of the new samples of figure 1 are inside, a sentence a setting.
+fn halves(findings: &Findings) -> impl Iterator<Item = String> {
+    let settings = findings.halves.iter().chunk_by(|half| &half.data);
+    let said = settings.into_iter().map(|(setting, halves)| {
+        let mut each = halves.map(|half| {
+            let exactly = half
+                .exact
+                .map_or(String::new(), |n| format!(", exactly {}", grouped(n)));
+            let measured = half.measured.map_or("none drawn".into(), grouped);
+            format!("{measured} (d = {}{exactly})", half.d)
         });
-        each.collect::<Vec<_>>().join(", ")
-    };
-    let (manifold, flat) = (of(manifold), of(flat));
-    (!flat.is_empty()).then(|| {
         format!(
-            "Figure 1, the least N with half of the new samples inside: {flat} for Gaussian samples of rank {INNER}, exactly {}; \
-             {manifold} for a manifold of dimension 1.",
-            theory::first_n_half(INNER as u64)
+            "Figure 1, {setting}: the least N with half of the new samples inside is {}.",
+            each.join(", ")
         )
-    })
+    });
+    said.collect::<Vec<_>>().into_iter()
 }

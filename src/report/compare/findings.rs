@@ -1,0 +1,111 @@
+//! The findings of a comparison, in fixed sentences with numbers.
+
+use super::words::{self, grouped, number};
+use crate::report::document::{Part, Section};
+use crate::study::compare::{Rate, Report, SpaceReport};
+use crate::study::rate::Contrast;
+
+/// Differences are significant where the corrected p-value is below this.
+const LEVEL: f64 = 0.05;
+
+/// The notions that are spoken of, with what it means to be outside.
+const NOTIONS: [(&str, &str); 3] = [
+    ("hull", "outside the hull"),
+    ("cone", "outside the cone of the rows"),
+    ("ball", "farther from their nearest row than usual"),
+];
+
+/// The section of the findings.
+pub fn section(report: &Report) -> Section {
+    let queries = report.spaces.first().map_or(0, |space| space.n_queries);
+    let asked = format!(
+        "{} queries against the hull of {} reference rows. Rates are shares outside, in %.",
+        grouped(queries),
+        words::reference_rows(report)
+    );
+    let mut parts = vec![
+        Part::Text(asked),
+        Part::Terms(findings(report)),
+        Part::Text(question(report)),
+    ];
+    parts.extend(pairs(report).map(Part::Text));
+    Section::new("What it says", parts)
+}
+
+/// The finding of each space: rates by notion, each compared with that of left-out reference rows.
+pub fn findings(report: &Report) -> Vec<(String, String)> {
+    let spaces = report.spaces.iter();
+    spaces
+        .map(|space| (space.space.clone(), finding(space)))
+        .collect()
+}
+
+fn finding(space: &SpaceReport) -> String {
+    // Every other point is outside the hull of rows of one norm.
+    let sphere = space.sphere.map(|norm| {
+        format!(
+            "All reference rows have the norm {}: none can be inside the hull of others, and the hull is no evidence \
+             (--notion cone asks about directions).",
+            number(norm)
+        )
+    });
+    let told = NOTIONS
+        .iter()
+        .filter(|(id, _)| sphere.is_none() || *id != "hull");
+    let rates = told.filter_map(|(id, there)| of_notion(space, id, there));
+    let undecided = space.rate("hull").map_or(0, |rate| rate.undecided);
+    let undecided =
+        (undecided > 0).then(|| format!("{} undecided count as not outside.", grouped(undecided)));
+    let all = sphere.iter().cloned().chain(rates).chain(undecided);
+    all.collect::<Vec<_>>().join(" ")
+}
+
+/// The rates of a notion; `None` where it judged nothing.
+fn of_notion(space: &SpaceReport, notion: &str, there: &str) -> Option<String> {
+    let (asked, own) = (words::asked(space, notion), words::left_out(space, notion));
+    let compared = asked
+        .zip(own)
+        .map_or("not compared", |(a, b)| compared(a, b));
+    asked.or(own)?;
+    Some(format!(
+        "{} % of the queries are {there} (of the reference rows left out {} %: {compared}).",
+        words::share(asked),
+        words::share(own)
+    ))
+}
+
+/// Whether queries extrapolate more than reference rows.
+fn compared(queries: &Rate, left_out: &Rate) -> &'static str {
+    match queries.against(left_out) {
+        Contrast::NearlyAll => "nearly all of both, which tells nothing",
+        Contrast::More => "more extrapolation",
+        Contrast::Less => "less extrapolation",
+        Contrast::None => "no more extrapolation",
+    }
+}
+
+/// What inside the hull means, and how the answers were proved.
+fn question(report: &Report) -> String {
+    let hulls = || report.spaces.iter().filter_map(|s| words::asked(s, "hull"));
+    let undecided: u64 = hulls().map(|rate| rate.undecided).sum();
+    let all: u64 = hulls().map(|rate| rate.queries).sum();
+    format!(
+        "Inside the hull means: equal to a weighted mean of reference rows, with non-negative weights. Such weights, or a \
+         direction that separates the query from all rows, prove each answer; {} of {} answers are undecided, too near the \
+         surface for double precision or not decided in the rounds allowed, and count as not outside.",
+        grouped(undecided),
+        grouped(all)
+    )
+}
+
+/// How many pairs of spaces differ significantly; `None` without pairs.
+fn pairs(report: &Report) -> Option<String> {
+    let differ = report.pairs.iter().filter(|p| p.p_holm < LEVEL).count();
+    (!report.pairs.is_empty()).then(|| {
+        format!(
+            "All spaces saw the same queries: {differ} of {} pairs of spaces differ in which queries are inside (McNemar's exact \
+             test, corrected by Holm, p < {LEVEL}).",
+            report.pairs.len()
+        )
+    })
+}

@@ -1,0 +1,338 @@
+//! A comparison as sections, which a terminal and a page share, and what only the page has.
+
+use super::names::shortened;
+use super::words::{self, grouped, number, percent, probability};
+use super::{figures, findings};
+use crate::error::Result;
+use crate::report::columns::{TableColumn, column, columns};
+use crate::report::document::{self, Part, Section};
+use crate::report::numerals::{none_sampled, or_nothing};
+use crate::report::text_table::{NOTHING, Table};
+use crate::report::{html, outcomes};
+use crate::store::file;
+use crate::study::compare::{LabelReport, Pair, Rate, Report, SetReport, SpaceReport};
+use maud::{Markup, html};
+use serde_json::Value;
+use std::path::Path;
+
+/// The most classes that are listed.
+const CLASSES: usize = 100;
+
+/// The command, inputs and settings of a comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunInfo {
+    pub command: String,
+    pub date: String,
+    /// The inputs by role: reference, queries, labels, encoder.
+    pub inputs: Vec<(String, String)>,
+    pub settings: Value,
+}
+
+/// The findings and the tables for a terminal.
+pub fn text(report: &Report) -> String {
+    let (report, typed) = shortened(report);
+    document::text(&sections(&report, &typed))
+}
+
+/// Writes the page; `sheets` holds spaces with their contact sheets as PNG.
+pub fn write_page(
+    path: &Path,
+    made: &RunInfo,
+    report: &Report,
+    sheets: &[(String, Vec<u8>)],
+) -> Result<()> {
+    file::write_drawn(path, page(made, report, sheets))
+}
+
+/// The page as HTML: the findings, the figures, the numbers, and how it was made.
+///
+/// Errors: a figure that cannot be drawn.
+pub fn page(
+    made: &RunInfo,
+    report: &Report,
+    sheets: &[(String, Vec<u8>)],
+) -> Result<String, String> {
+    let (short, typed) = shortened(report);
+    let mut all = sections(&short, &typed);
+    if !sheets.is_empty() {
+        let pictures = pictures(&short, &typed, sheets);
+        all.push(Section::page("Queries to look at", pictures));
+    }
+    let warnings = short.spaces.iter().flat_map(|space| {
+        let texts = space.warnings.iter();
+        texts.map(|text| format!("{}: {text}", space.space))
+    });
+    let warnings: Vec<String> = warnings.collect();
+    if !warnings.is_empty() {
+        all.push(Section::page("Warnings", html::list(&warnings)));
+    }
+    let date = [("Date".to_string(), made.date.clone())];
+    let how = html! {
+        (html::code(&made.command))
+        (html::terms(made.inputs.iter().cloned().chain(date)))
+        (html::settings(&made.settings))
+    };
+    all.push(Section::page("How it was made", how));
+    all.push(Section::page("Sources", html::sources()));
+    let title = format!(
+        "Interpolation or extrapolation? The same queries by space (spaces: {})",
+        report.spaces.len()
+    );
+    document::page(&title, &all, &made.date)
+}
+
+/// The sections for a terminal and for a page; `typed` has the spaces whose names are shortened.
+fn sections(report: &Report, typed: &[(String, String)]) -> Vec<Section> {
+    let Some(first) = report.spaces.first() else {
+        return Vec::new();
+    };
+    let mut all = vec![findings::section(report)];
+    let figures = figures(report).into_iter();
+    all.extend(figures.map(|(name, figure)| Section::figure(figure, caption(name))));
+    all.push(spaces(report, typed));
+    all.push(notions(report, first));
+    all.extend(report.spaces.iter().filter_map(sets));
+    all.extend(pairs(report, &first.space));
+    all.extend(classes(report));
+    all.extend(report.outcomes.iter().map(outcomes::section));
+    all
+}
+
+fn caption(figure: &str) -> &'static str {
+    match figure {
+        "rank" => {
+            "The rank and the number of rows drive the rate even of data without structure: the dotted curve is that of Gaussian \
+             rows. A space below it holds more queries than Gaussian rows of its rank would. Where a point lies near the \
+             triangle of its rank, queries extrapolate no more than reference rows do among themselves."
+        }
+        "rates" => "Share of queries outside, by space and notion, with 95 % intervals.",
+        _ => {
+            "Certified distances to the hull in median nearest distances of the reference, by space."
+        }
+    }
+}
+
+fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
+    let table = Table::of(
+        "Rates and distances by space.",
+        &of_spaces(),
+        &report.spaces,
+    );
+    let mut parts = vec![Part::Table(table)];
+    if !typed.is_empty() {
+        parts.push(Part::Text("Short names, and the spaces as typed:".into()));
+        parts.push(Part::Terms(typed.to_vec()));
+    }
+    Section::new("Spaces", parts)
+}
+
+/// The columns of spaces.
+fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
+    let estimate = |value: Option<f64>| or_nothing(value, |value| format!("{value:.1}"));
+    columns! { space: SpaceReport;
+        "space" = space.space.clone(), "";
+        "N" = grouped(space.n_reference), "reference rows, on which a rate depends as well as on the rank.";
+        "d" = space.d.to_string(), "coordinates of a row.";
+        "rank" = space.rank.map_or("?".into(), |rank| rank.to_string()),
+            "dimension of the affine hull of the reference.";
+        "outside" = words::share(words::asked(space, "hull")),
+            "queries outside the convex hull of the reference, %: the extrapolation rate.";
+        "95 %" = words::interval(words::asked(space, "hull")), "Wilson's interval of that rate.";
+        "undecided" = words::some(space.rate("hull").map_or(0, |rate| rate.undecided)),
+            "queries neither proved inside nor outside, which count as not outside.";
+        "left out" = words::share(words::left_out(space, "hull")),
+            "reference rows of a sample that are outside the hull of all other rows, %.";
+        "Gaussian" = or_nothing(space.null_rate, percent),
+            "the rate of Gaussian data with as many rows of that rank (Kabluchko and Zaporozhets), %.";
+        "d_eff" = words::effective(space),
+            "the rank at which Gaussian data have the measured rate; 'cannot tell' where all or no queries are outside.";
+        "distance" = or_nothing(space.distance_ratio.as_ref(), |ratio| number(ratio.median)),
+            "median certified distance to the hull (0 inside), in median nearest distances of the reference.";
+        "undecided in class" = words::some(words::undecided_in_class(space)),
+            "the same against the reference rows of the query's own class.";
+        "TwoNN" = estimate(space.two_nn),
+            "intrinsic dimension of the reference by the two nearest rows (Facco et al. 2017).";
+        "MLE" = estimate(space.mle), "the same by maximum likelihood over 20 nearest rows (Levina and Bickel 2004).";
+        "repeated" = words::some(space.repeated_rows), "equal reference rows, which these two count once.";
+        "scans" = format!("{:.2}", space.scans_per_query), "passes over the reference a query.";
+        "s" = format!("{:.1}", space.seconds), "seconds.";
+    }
+}
+
+/// The rates of every notion, by space; `first` is the first space.
+fn notions(report: &Report, first: &SpaceReport) -> Section {
+    let ids: Vec<&str> = first.notions.iter().map(|n| &*n.rate.notion).collect();
+    let mut table = Table::crossed(
+        "Outside by each notion, %, and in brackets reference rows of a sample, each left out: where the two are near, the \
+         queries extrapolate no more than the reference does itself.",
+        "notion",
+        ids.iter().map(|id| words::named(first, id)),
+        report.spaces.iter().map(|space| space.space.as_str()),
+        |row, column| {
+            let space = &report.spaces[column];
+            words::bracketed(
+                words::asked(space, ids[row]),
+                words::left_out(space, ids[row]),
+            )
+        },
+    );
+    let means = first.notions.iter().map(|notion| {
+        let [outside, score] = [&notion.outside_means, &notion.score_means];
+        (
+            notion.rate.notion.clone(),
+            format!("{outside}; score: {score}."),
+        )
+    });
+    table.key = means.collect();
+    Section::new("Definitions of inside", [Part::Table(table)])
+}
+
+/// The rates by set of queries, if there are several sets.
+fn sets(space: &SpaceReport) -> Option<Section> {
+    let sets = &space.sets;
+    let table = Table::crossed(
+        format!("Outside by set of queries, %, in {}.", space.space),
+        "notion",
+        space
+            .notions
+            .iter()
+            .map(|notion| words::named(space, &notion.rate.notion)),
+        sets.iter().map(|set| set.set.as_str()),
+        |row, column| words::share(sets[column].rates.get(row)),
+    );
+    let missed = sets.iter().filter_map(not_sampled).map(Part::Text);
+    let parts = std::iter::once(Part::Table(table)).chain(missed);
+    (!sets.is_empty()).then(|| Section::new(format!("Sets of queries in {}", space.space), parts))
+}
+
+/// Names the notions whose sample holds no query of a set.
+fn not_sampled(set: &SetReport) -> Option<String> {
+    let all = set.rates.iter().map(|rate| rate.queries).max()?;
+    let missed = set.rates.iter().filter(|rate| rate.queries == 0 && all > 0);
+    let ids: Vec<&str> = missed.map(|rate| rate.notion.as_str()).collect();
+    (!ids.is_empty()).then(|| format!("{NOTHING}: {}.", none_sampled(&set.set, all, &ids)))
+}
+
+/// The pairs of spaces; those without the first space are only on the page.
+fn pairs(report: &Report, first: &str) -> Option<Section> {
+    let (of_first, others): (Vec<_>, Vec<_>) =
+        report.pairs.iter().partition(|pair| pair.a == *first);
+    let count = report.pairs.len();
+    let columns = of_pairs();
+    let shown = Table::of(
+        format!(
+            "Queries inside A = {first} and inside B, for {} of {count} pairs of spaces; the page and the JSON summary have all.",
+            of_first.len()
+        ),
+        &columns[1..],
+        of_first,
+    );
+    let rest = Table::of("Pairs without the first space.", &columns, others).named_by(2);
+    let summary = format!("The other {} pairs", rest.rows.len());
+    let rest = (!rest.rows.is_empty())
+        .then(|| Part::Page(html::details(&summary, false, &html::table(&rest))));
+    let shown = (!shown.rows.is_empty()).then_some(Part::Table(shown));
+    (count > 0).then(|| Section::new("Query by query", shown.into_iter().chain(rest)))
+}
+
+/// The columns of pairs of spaces A and B.
+fn of_pairs() -> Vec<TableColumn<'static, Pair>> {
+    columns! { pair: Pair;
+        "A" = pair.a.clone(), "";
+        "B" = pair.b.clone(), "";
+        "inside both" = pair.both_inside.to_string(), "";
+        "only A" = pair.only_a_inside.to_string(), "";
+        "only B" = pair.only_b_inside.to_string(), "";
+        "neither" = pair.neither_inside.to_string(), "";
+        "undecided" = pair.undecided.to_string(), "queries that are undecided in one of them.";
+        "p" = probability(pair.p_value), "McNemar's exact test of whether only A and only B are equally likely, two-sided.";
+        "p, Holm" = probability(pair.p_holm), "the same, corrected for all pairs of spaces.";
+    }
+}
+
+/// The rates by class; `None` where queries have no classes.
+fn classes(report: &Report) -> Option<Section> {
+    let split = report.spaces.iter().filter(|s| !s.labels.is_empty());
+    let split: Vec<&SpaceReport> = split.collect();
+    let labels = &split.first()?.labels;
+    let table = Table::crossed(
+        "Outside the hull of all reference rows, %, and in brackets outside that of the rows of the query's own class. The \
+         second hull is part of the first, so at least as many are outside, but for undecided queries, which count as not \
+         outside. A dash stands where the reference has no row of the class.",
+        "class",
+        labels.iter().take(CLASSES).map(|label| label.label.clone()),
+        split.iter().map(|space| space.space.as_str()),
+        |row, column| {
+            let label = split[column].labels.get(row);
+            let own = label.and_then(|label| label.own_class.as_ref());
+            words::bracketed(label.and_then(|label| rate_of(label, "hull")), own)
+        },
+    );
+    let more = labels.len().saturating_sub(CLASSES);
+    let more = (more > 0).then(|| format!("{more} more classes are in by_label.parquet."));
+    let each = split.iter().map(|space| {
+        let table = html::table(&by_class(space));
+        Part::Page(html::details(&space.space, false, &table))
+    });
+    let parts = std::iter::once(Part::Table(table)).chain(more.map(Part::Text));
+    Some(Section::new("By class", parts.chain(each)))
+}
+
+fn rate_of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
+    label.rates.iter().find(|rate| rate.notion == notion)
+}
+
+/// The classes of one space with all rates.
+fn by_class(space: &SpaceReport) -> Table {
+    let mut all = columns! { label: LabelReport;
+        "class" = label.label.clone(), "";
+        "rows" = label.n_reference.to_string(), "";
+        "queries" = label.n_queries.to_string(), "";
+    };
+    all.extend(space.notions.iter().map(|notion| {
+        let id = &notion.rate.notion;
+        column(&words::named(space, id), "", move |label| {
+            words::share(rate_of(label, id))
+        })
+    }));
+    all.extend(columns! { label: LabelReport;
+        "hull, 95 %" = words::interval(rate_of(label, "hull")), "";
+        "own class" = words::share(label.own_class.as_ref()), "";
+        "own class, 95 %" = words::interval(label.own_class.as_ref()), "";
+    });
+    let caption = format!("{}, by class: rates outside, %.", space.space);
+    Table::of(caption, &all, space.labels.iter().take(CLASSES))
+}
+
+/// The contact sheets; the first with a query inside is open.
+fn pictures(report: &Report, typed: &[(String, String)], sheets: &[(String, Vec<u8>)]) -> Markup {
+    let short = |space: &str| {
+        let known = typed.iter().find(|(_, typed)| typed == space);
+        known.map_or(space.to_string(), |(name, _)| name.clone())
+    };
+    let certified = |(space, _): &(String, Vec<u8>)| {
+        let name = short(space);
+        let mut spaces = report.spaces.iter().filter(|space| space.space == name);
+        spaces.any(|space| {
+            space
+                .picks
+                .interpolated
+                .iter()
+                .any(|pick| !pick.support.is_empty())
+        })
+    };
+    let open = sheets.iter().position(certified).unwrap_or(0);
+    html! {
+        p {
+            "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
+             certificate (the query is their weighted mean in that space; the heaviest are shown); where few are inside, those \
+             least far from the hull; and the queries farthest outside, if any are. Beside a query: the query as the space \
+             transforms it, if that is an image, and its nearest reference image."
+        }
+        @for (place, (space, png)) in sheets.iter().enumerate() {
+            @let space = short(space);
+            @let alt = format!("Contact sheet of {space}: the most interpolated and the most extrapolated queries");
+            (html::details(&space, place == open, &html::sheet(png, &alt)))
+        }
+    }
+}

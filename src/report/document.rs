@@ -1,0 +1,107 @@
+//! What a command says, as sections: a terminal shows their texts and tables, a page also figures and pictures.
+
+use super::html;
+use super::plot::Figure;
+use super::text_table::{Table, lines, paragraph};
+use maud::{Markup, html};
+
+/// A part of a section.
+#[derive(Debug)]
+pub enum Part {
+    /// A paragraph.
+    Text(String),
+    /// Names, each with what is said about it.
+    Terms(Vec<(String, String)>),
+    Table(Table),
+    /// A figure on a page, with its caption.
+    Figure(Figure, String),
+    /// Anything else that only a page shows.
+    Page(Markup),
+}
+
+/// A heading, and what is below it.
+#[derive(Debug)]
+pub struct Section {
+    pub title: String,
+    pub parts: Vec<Part>,
+}
+
+impl Section {
+    pub fn new(title: impl Into<String>, parts: impl IntoIterator<Item = Part>) -> Self {
+        let (title, parts) = (title.into(), parts.into_iter().collect());
+        Section { title, parts }
+    }
+
+    /// A section of a figure, whose heading is the figure's title.
+    pub fn figure(figure: Figure, caption: impl Into<String>) -> Self {
+        Section::new(figure.title.clone(), [Part::Figure(figure, caption.into())])
+    }
+
+    /// A section that only a page has.
+    pub fn page(title: &str, below: Markup) -> Self {
+        Section::new(title, [Part::Page(below)])
+    }
+}
+
+/// The sections for a terminal.
+pub fn text(sections: &[Section]) -> String {
+    let texts = sections.iter().filter_map(|section| {
+        let parts: Vec<String> = section.parts.iter().filter_map(part_text).collect();
+        (!parts.is_empty()).then(|| format!("{}\n\n{}", section.title, parts.join("\n")))
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+fn part_text(part: &Part) -> Option<String> {
+    match part {
+        Part::Text(text) => Some(paragraph(text)),
+        Part::Terms(terms) => Some(lines(terms.iter().cloned())),
+        Part::Table(table) => {
+            let key = table
+                .key
+                .iter()
+                .map(|(name, help)| format!("{name}: {help}"));
+            let key = key.collect::<Vec<_>>().join(" ");
+            let texts = [paragraph(&table.caption), table.text(), paragraph(&key)];
+            let known = texts.into_iter().filter(|text| text != "\n");
+            Some(known.collect::<Vec<_>>().join("\n"))
+        }
+        Part::Figure(..) | Part::Page(_) => None,
+    }
+}
+
+/// The sections as a page.
+///
+/// Errors: a figure that cannot be drawn.
+pub fn page(title: &str, sections: &[Section], date: &str) -> Result<String, String> {
+    let mut all = Markup::default();
+    for section in sections {
+        let parts = section.parts.iter().map(part_markup);
+        let parts: Vec<Markup> = parts.collect::<Result<_, _>>()?;
+        let below = html! { @for part in parts { (part) } };
+        all.0 += &html::section(&section.title, &below).0;
+    }
+    Ok(html::page(title, &all, date))
+}
+
+fn part_markup(part: &Part) -> Result<Markup, String> {
+    Ok(match part {
+        Part::Text(text) => html! { p { (text) } },
+        Part::Terms(terms) => html::terms(terms.iter().cloned()),
+        Part::Table(table) => html! {
+            (html::table(table))
+            @if !table.key.is_empty() {
+                (html::details("What the names mean", false, &html::terms(table.key.iter().cloned())))
+            }
+        },
+        Part::Figure(figure, caption) => {
+            let alt = format!("{}; the numbers are in the tables below", figure.title);
+            let untitled = Figure {
+                title: String::new(),
+                ..figure.clone()
+            };
+            html::figure(&untitled, &alt, caption)?
+        }
+        Part::Page(markup) => markup.clone(),
+    })
+}

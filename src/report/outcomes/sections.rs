@@ -1,0 +1,199 @@
+//! Outcomes as a section, which a terminal and a page share: the findings, the figures, the numbers.
+
+use super::figures;
+use super::words::{self, area, areas, shown};
+use crate::error::Error;
+use crate::report::columns::{TableColumn, columns};
+use crate::report::document::{self, Part, Section};
+use crate::report::html;
+use crate::report::numerals::{number, percent, probability};
+use crate::report::text_table::{NOTHING, Table};
+use crate::store::file;
+use crate::study::outcomes::{
+    Comparison, Difference, Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk,
+};
+use std::path::Path;
+
+/// The text for a terminal.
+pub fn text(outcomes: &Outcomes) -> String {
+    document::text(&[section(outcomes)])
+}
+
+/// Writes a page about these outcomes alone.
+///
+/// Errors: a figure that cannot be drawn, a file that cannot be written.
+pub fn write_page(
+    path: &Path,
+    command: &str,
+    date: &str,
+    outcomes: &Outcomes,
+) -> Result<(), Error> {
+    let made = Section::page("How it was made", html::code(command));
+    let sections = [section(outcomes), made];
+    file::write_drawn(path, document::page(&sections[0].title, &sections, date))
+}
+
+/// The answer to the question which notion predicts the outcomes, with figures and numbers.
+pub fn section(outcomes: &Outcomes) -> Section {
+    let mut parts = vec![
+        Part::Text(words::introduction(outcomes)),
+        Part::Terms(words::findings(outcomes)),
+    ];
+    let figures = figures(outcomes).into_iter();
+    parts.extend(figures.map(|(_, figure)| {
+        let caption = format!("{}. {}.", figure.title, figure.note);
+        Part::Figure(figure, caption)
+    }));
+    let rate = words::rate_name(&outcomes.kind);
+    for (caption, columns) in [
+        (
+            format!("Inside and outside: {rate}."),
+            of_sides(&outcomes.kind),
+        ),
+        ("Scores as predictors.".into(), of_scores(&outcomes.kind)),
+    ] {
+        let table = Table::of(caption, &columns, &outcomes.notions);
+        parts.push(Part::Table(table.named_by(2)));
+    }
+    let best = best_pairs(outcomes);
+    if !best.is_empty() {
+        let caption = format!(
+            "The best score A of each space against the others, by DeLong's paired test; p corrected by Holm for all {} pairs of \
+             notions.",
+            outcomes
+                .comparisons
+                .iter()
+                .filter(|pair| pair.found.value().is_some())
+                .count()
+        );
+        parts.push(Part::Table(pairs(&caption, &best)));
+    }
+    if !outcomes.comparisons.is_empty() {
+        let table = pairs(
+            "AUROC of A minus that of B, over the queries with both.",
+            &outcomes.comparisons,
+        );
+        let summary = "Every pair of notions of a space";
+        parts.push(Part::Page(html::details(
+            summary,
+            false,
+            &html::table(&table),
+        )));
+    }
+    Section::new(title(&outcomes.kind), parts)
+}
+
+/// The question that the outcomes answer.
+fn title(kind: &OutcomeKind) -> String {
+    match kind {
+        OutcomeKind::Sets([first, second]) => format!("Which notion tells {second} from {first}?"),
+        kind => format!("Which notion predicts {}?", words::target(kind)),
+    }
+}
+
+/// A number, or a dash where another column of the row says why it is missing.
+fn or_dash<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
+    found.value().map_or(NOTHING.into(), write)
+}
+
+/// A number, or why it is missing; a dash where that reason is `known` from another column.
+fn said<T>(
+    found: &Measured<T>,
+    known: Option<Missing>,
+    write: impl FnOnce(&T) -> String,
+) -> String {
+    match found.missing() == known {
+        true => or_dash(found, write),
+        false => shown(found, write),
+    }
+}
+
+/// The columns of the rates inside and outside.
+fn of_sides(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
+    let risk = move |found: &Measured<Risk>| shown(found, |found| words::risk(kind, found));
+    let ends = move |found: &Measured<Risk>| or_dash(found, |found| words::interval(kind, found));
+    columns! { row: NotionOutcomes;
+        "space" = row.space.clone(), "";
+        "notion" = words::named(row), "class_own, if listed, uses the query's label, which a model does not know.";
+        "inside" = risk(&row.inside), "of the queries that the notion calls inside.";
+        "95 %" = ends(&row.inside), "";
+        "outside" = risk(&row.outside), "of those that it calls outside.";
+        "95 %" = ends(&row.outside), "";
+        "p" = or_dash(&row.fisher_p, |p| probability(*p)), "Fisher's exact test of whether both are equal, two-sided.";
+    }
+}
+
+/// The columns of the scores; those that do not exist for a kind of outcome are empty.
+fn of_scores(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
+    let risk = move |value: f64| match kind {
+        OutcomeKind::Loss => number(value),
+        _ => area(value),
+    };
+    columns! { row: NotionOutcomes;
+        "space" = row.space.clone(), "";
+        "notion" = words::named(row), "";
+        "Spearman" = shown(&row.spearman, |found| area(found.rho)), "rank correlation of score and loss.";
+        "95 %" = or_dash(&row.spearman, |found| shown(&found.interval95, areas)), "";
+        "AUROC" = shown(&row.auroc, |found| area(found.value)),
+            "the probability that an error (a query of the second set) has a larger score than another, ties half; 0.5 is \
+             chance; with DeLong's interval.";
+        "95 %" = or_dash(&row.auroc, |found| shown(&found.interval95, areas)), "";
+        "in class" = said(&row.within_classes, row.auroc.missing(), |found| area(found.auroc)),
+            "AUROC over pairs of queries of one class.";
+        "AP" = or_dash(&row.precision, |found| area(found.average)),
+            "average precision; that of chance is the share of errors.";
+        "FPR95" = or_dash(&row.precision, |found| percent(found.fpr95)),
+            "% of other queries above the threshold that flags 95 % of the errors.";
+        "AURC" = or_dash(&row.aurc, |found| risk(found.aurc)),
+            "area under risk against coverage, the least extrapolated accepted first.";
+        "E-AURC" = or_dash(&row.aurc, |found| risk(found.excess)), "its excess over the best possible order.";
+        "adds, p" = said(&row.adds, row.auroc.missing(), |found| probability(found.p_value)),
+            "logistic regression: does the score add to the nearest distance as a predictor? Likelihood-ratio test.";
+    }
+}
+
+/// A table of pairs of notions.
+fn pairs(caption: &str, pairs: &[Comparison]) -> Table {
+    let columns = columns! { pair: Comparison;
+        "space" = pair.space.clone(), "";
+        "A" = pair.a.clone(), "";
+        "B" = pair.b.clone(), "";
+        "A - B" = shown(&pair.found, |found| area(found.difference)), "";
+        "95 %" = shown(&pair.found, |found| areas(&found.interval95)), "";
+        "p" = shown(&pair.found, |found| probability(found.p_value)), "";
+        "p, Holm" = shown(&pair.found, |found| probability(found.p_holm)), "";
+    };
+    Table::of(caption, &columns, pairs).named_by(3)
+}
+
+/// The best notion of each space against the others.
+fn best_pairs(outcomes: &Outcomes) -> Vec<Comparison> {
+    let tested = outcomes.comparisons.iter();
+    let tested = tested.filter(|pair| pair.found.value().is_some());
+    let of_best = tested.filter_map(|pair| {
+        let (best, _) = outcomes.strongest(&pair.space)?;
+        match &best.notion {
+            best if *best == pair.a => Some(pair.clone()),
+            best if *best == pair.b => Some(turned(pair)),
+            _ => None,
+        }
+    });
+    of_best.collect()
+}
+
+/// The comparison of B with A.
+fn turned(pair: &Comparison) -> Comparison {
+    let found = pair.found.map(|found| Difference {
+        auroc_a: found.auroc_b,
+        auroc_b: found.auroc_a,
+        difference: -found.difference,
+        interval95: [-found.interval95[1], -found.interval95[0]],
+        ..found
+    });
+    Comparison {
+        a: pair.b.clone(),
+        b: pair.a.clone(),
+        found,
+        ..pair.clone()
+    }
+}
