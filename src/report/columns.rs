@@ -5,10 +5,11 @@ use crate::error::Result;
 use crate::notion::{Type, Value};
 use crate::store::parquet_file::{ParquetWriter, metadata, properties};
 use arrow_array::builder::{
-    ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
+    BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
+use itertools::Itertools;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -202,48 +203,38 @@ fn arrow(of: Type) -> DataType {
 
 /// Values of one type as a column of a batch.
 fn array(of: Type, values: impl Iterator<Item = Value>) -> ArrayRef {
-    macro_rules! only {
-        ($kind:path) => {
-            values.map(|value| match value {
-                $kind(value) => Some(value),
+    macro_rules! built {
+        ($builder:expr, $kind:path, $map:expr) => {{
+            let mut builder = $builder;
+            builder.extend(values.map(|value| match value {
+                $kind(value) => Some($map(value)),
                 _ => None,
-            })
-        };
-        ($kind:path, $map:expr) => {
-            only!($kind).map(|value| value.map($map))
-        };
+            }));
+            Arc::new(builder.finish())
+        }};
     }
     let signed = |number: u64| number as i64;
+    let all_signed = |rows: Vec<u64>| rows.into_iter().map(|row| Some(row as i64));
+    let floats = |numbers: Vec<f64>| numbers.into_iter().map(Some);
+    let texts = |texts: Vec<String>| texts.into_iter().map(Some);
     match of {
-        Type::Text => built(StringBuilder::new(), only!(Value::Text)),
-        Type::Bool => built(BooleanBuilder::new(), only!(Value::Bool)),
-        Type::Float => built(Float64Builder::new(), only!(Value::Float)),
-        Type::Count => built(Int64Builder::new(), only!(Value::Count, signed)),
-        Type::Row => built(Int64Builder::new(), only!(Value::Row, signed)),
-        Type::Texts => {
-            let items = |texts: Vec<String>| texts.into_iter().map(Some);
-            let list = ListBuilder::new(StringBuilder::new());
-            built(list, only!(Value::Texts, items))
-        }
-        Type::Floats => {
-            let items = |numbers: Vec<f64>| numbers.into_iter().map(Some);
-            let list = ListBuilder::new(Float64Builder::new());
-            built(list, only!(Value::Floats, items))
-        }
-        Type::Rows => {
-            let items = |rows: Vec<u64>| rows.into_iter().map(|row| Some(row as i64));
-            let list = ListBuilder::new(Int64Builder::new());
-            built(list, only!(Value::Rows, items))
-        }
+        Type::Text => built!(StringBuilder::new(), Value::Text, String::from),
+        Type::Bool => built!(BooleanBuilder::new(), Value::Bool, bool::from),
+        Type::Float => built!(Float64Builder::new(), Value::Float, f64::from),
+        Type::Count => built!(Int64Builder::new(), Value::Count, signed),
+        Type::Row => built!(Int64Builder::new(), Value::Row, signed),
+        Type::Texts => built!(ListBuilder::new(StringBuilder::new()), Value::Texts, texts),
+        Type::Floats => built!(
+            ListBuilder::new(Float64Builder::new()),
+            Value::Floats,
+            floats
+        ),
+        Type::Rows => built!(
+            ListBuilder::new(Int64Builder::new()),
+            Value::Rows,
+            all_signed
+        ),
     }
-}
-
-fn built<V>(
-    mut builder: impl ArrayBuilder + Extend<V>,
-    values: impl Iterator<Item = V>,
-) -> ArrayRef {
-    builder.extend(values);
-    ArrayBuilder::finish(&mut builder)
 }
 
 /// A value as JSON; every f64 reads back the same.
@@ -262,9 +253,6 @@ pub fn as_json(value: Value) -> serde_json::Value {
 
 /// A value as a field of CSV, not yet quoted; lists are joined by semicolons.
 pub fn as_field(value: Value) -> String {
-    fn join<T>(items: Vec<T>, write: impl Fn(&T) -> String) -> String {
-        items.iter().map(write).collect::<Vec<_>>().join(";")
-    }
     // `{:?}` writes very large and small numbers with an exponent instead of hundreds of digits.
     let number = |value: &f64| format!("{value:?}");
     match value {
@@ -274,7 +262,7 @@ pub fn as_field(value: Value) -> String {
         Value::Float(value) => number(&value),
         Value::Count(number) | Value::Row(number) => number.to_string(),
         Value::Texts(texts) => texts.join(";"),
-        Value::Floats(numbers) => join(numbers, number),
-        Value::Rows(rows) => join(rows, u64::to_string),
+        Value::Floats(numbers) => numbers.iter().map(number).join(";"),
+        Value::Rows(rows) => rows.iter().join(";"),
     }
 }

@@ -213,9 +213,9 @@ fn the_finding_names_the_best_notion_and_what_the_hull_says() {
     assert_eq!((said.len(), said[0].0.as_str()), (2, "pixels"));
     for part in [
         "The best score for errors is that of nearest, better than chance: AUROC 0.",
-        " The error rate, %, inside the hull is ",
-        " (Fisher's exact test: p = 0.",
-        " Added to the nearest distance, the hull's score has p = 0.",
+        " Inside the hull: ",
+        " (error rate, %; Fisher's exact test: p = 0.",
+        " The hull's score added to the nearest distance: p = 0.",
     ] {
         assert!(said[0].1.contains(part), "{part} {said:?}");
     }
@@ -229,7 +229,7 @@ fn the_finding_names_the_best_notion_and_what_the_hull_says() {
                 .contains(", not better than chance: rank correlation -0.0"),
         "{said:?}"
     );
-    assert!(said[0].1.contains("The mean loss inside"), "{said:?}");
+    assert!(said[0].1.contains("(mean loss; "), "{said:?}");
 }
 
 #[test]
@@ -242,13 +242,8 @@ fn what_is_missing_is_said_in_words() {
     }
     let said = findings(&found)[0].1.clone();
     assert!(
-        said.starts_with(
-            "No score can predict errors. The error rate, %, inside the hull is none inside, "
-        ),
+        said.starts_with("No score can predict errors. Inside the hull: none inside; "),
         "{said}"
     );
-    assert!(
-        said.contains("(Fisher's exact test: none inside)"),
-        "{said}"
-    );
+    assert!(said.contains("Fisher's exact test: none inside)"), "{said}");
 }

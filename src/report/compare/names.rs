@@ -2,50 +2,42 @@
 
 use crate::space::spec::named;
 use crate::study::compare::Report;
-use std::collections::BTreeSet;
-use std::path::Path;
+use itertools::Itertools;
+use std::path::{Component, Path};
 
 /// The most folders that a short name keeps.
 const FOLDERS: usize = 4;
 
 /// The report with short names of its spaces, and for each changed name the space as typed.
 pub fn shortened(report: &Report) -> (Report, Vec<(String, String)>) {
-    let typed: Vec<&str> = report.spaces.iter().map(|s| s.space.as_str()).collect();
-    let names = short(&typed);
-    let pairs: Vec<(String, String)> = names
-        .into_iter()
-        .zip(typed.into_iter().map(String::from))
-        .collect();
+    let typed: Vec<String> = report.spaces.iter().map(|s| s.space.clone()).collect();
+    let names: Vec<(String, String)> = short(&typed).into_iter().zip(typed).collect();
     let mut report = report.clone();
-    let rename = |space: &mut String| {
-        if let Some((name, _)) = pairs.iter().find(|(_, typed)| typed == space) {
+    let spaces = report.spaces.iter_mut().map(|space| &mut space.space);
+    let pairs = report
+        .pairs
+        .iter_mut()
+        .flat_map(|pair| [&mut pair.a, &mut pair.b]);
+    let outcomes = report.outcomes.iter_mut().flat_map(|found| {
+        let notions = found.notions.iter_mut().map(|notion| &mut notion.space);
+        notions.chain(found.comparisons.iter_mut().map(|pair| &mut pair.space))
+    });
+    for space in spaces.chain(pairs).chain(outcomes) {
+        if let Some((name, _)) = names.iter().find(|(_, typed)| typed == space) {
             space.clone_from(name);
         }
-    };
-    report.spaces.iter_mut().for_each(|s| rename(&mut s.space));
-    for pair in &mut report.pairs {
-        rename(&mut pair.a);
-        rename(&mut pair.b);
     }
-    for found in &mut report.outcomes {
-        found.notions.iter_mut().for_each(|n| rename(&mut n.space));
-        let comparisons = found.comparisons.iter_mut();
-        comparisons.for_each(|pair| rename(&mut pair.space));
-    }
-    let changed = pairs.into_iter().filter(|(name, typed)| name != typed);
+    let changed = names.into_iter().filter(|(name, typed)| name != typed);
     (report, changed.collect())
 }
 
 /// A name for each space: the files' names without extensions, with the fewest folders that make all names different; the
 /// spaces as typed where [`FOLDERS`] are not enough.
-fn short(typed: &[&str]) -> Vec<String> {
-    for folders in 0..FOLDERS {
-        let names: Vec<String> = typed.iter().map(|text| one(text, folders)).collect();
-        if names.iter().collect::<BTreeSet<_>>().len() == names.len() {
-            return names;
-        }
-    }
-    typed.iter().map(|text| text.to_string()).collect()
+fn short(typed: &[String]) -> Vec<String> {
+    let names = |folders| typed.iter().map(|text| one(text, folders)).collect_vec();
+    let mut all = (0..FOLDERS).map(names);
+    let found = all.find(|names| names.iter().all_unique());
+    found.unwrap_or_else(|| typed.to_vec())
 }
 
 /// The name of one space: the one in `NAME=SPACE`, or for `file:` that of the first of its two files.
@@ -63,17 +55,16 @@ fn one(typed: &str, folders: usize) -> String {
         }
         stage.to_string()
     };
-    typed.split('|').map(stage).collect::<Vec<_>>().join("|")
+    typed.split('|').map(stage).join("|")
 }
 
 /// The end of a path, with `folders` folders and without the file's extension.
 fn last(path: &str, folders: usize) -> String {
-    let path = Path::new(path);
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let end = parts.len().saturating_sub(1);
-    let kept = parts[end.saturating_sub(folders)..end].iter();
-    let kept = kept.filter(|part| !["/", "."].contains(&part.as_ref()));
-    let kept: Vec<&str> = kept.map(AsRef::as_ref).chain([stem.as_ref()]).collect();
-    kept.join("/")
+    let path = Path::new(path).with_extension("");
+    let parts = path.components();
+    let parts = parts.filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    let parts = parts
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect_vec();
+    parts[parts.len().saturating_sub(folders + 1)..].join("/")
 }

@@ -85,40 +85,28 @@ pub fn pairs() -> List<Comparison> {
     })
 }
 
-/// A decile of a notion in a space.
-pub struct DecileRow {
-    space: String,
-    notion: String,
-    decile: Decile,
-}
-
-/// Columns of `outcome_deciles.parquet`.
-pub fn deciles() -> List<DecileRow> {
-    nullable(columns! { row: DecileRow;
-        "space" = row.space.clone(), "The space, as typed.";
-        "notion" = row.notion.clone(), "The notion's id.";
-        "decile" = u64::from(row.decile.decile),
+/// Columns of `outcome_deciles.parquet`, whose rows are [`all_deciles`].
+pub fn deciles<'o>() -> Vec<TableColumn<'o, (&'o NotionOutcomes, &'o Decile)>> {
+    nullable(columns! { row: (&'o NotionOutcomes, &'o Decile);
+        "space" = row.0.space.clone(), "The space, as typed.";
+        "notion" = row.0.notion.clone(), "The notion's id.";
+        "decile" = u64::from(row.1.decile),
             "From 1, the least extrapolated, to 10; queries with equal scores share one.";
-        "score_low" = row.decile.scores[0], "The least score in it.";
-        "score_high" = row.decile.scores[1], "The largest.";
-        "queries" = row.decile.risk.queries, "Queries in it.";
-        "rate" = row.decile.risk.mean, "Their error rate (share) or mean loss.";
-        "low" = end(&row.decile.risk.interval95, 0), "Lower end of its 95 % interval.";
-        "high" = end(&row.decile.risk.interval95, 1), "Upper end.";
+        "score_low" = row.1.scores[0], "The least score in it.";
+        "score_high" = row.1.scores[1], "The largest.";
+        "queries" = row.1.risk.queries, "Queries in it.";
+        "rate" = row.1.risk.mean, "Their error rate (share) or mean loss.";
+        "low" = end(&row.1.risk.interval95, 0), "Lower end of its 95 % interval.";
+        "high" = end(&row.1.risk.interval95, 1), "Upper end.";
     })
 }
 
-/// All deciles, one row each.
-pub(super) fn decile_rows(outcomes: &Outcomes) -> Vec<DecileRow> {
-    let of = |notion: &NotionOutcomes| {
-        let row = |decile: &Decile| DecileRow {
-            space: notion.space.clone(),
-            notion: notion.notion.clone(),
-            decile: *decile,
-        };
-        notion.deciles.iter().map(row).collect::<Vec<_>>()
-    };
-    outcomes.notions.iter().flat_map(of).collect()
+/// All deciles, each with its notion.
+pub fn all_deciles(outcomes: &Outcomes) -> Vec<(&NotionOutcomes, &Decile)> {
+    let notions = outcomes.notions.iter();
+    notions
+        .flat_map(|notion| notion.deciles.iter().map(move |decile| (notion, decile)))
+        .collect()
 }
 
 /// A line for every column of the three files.

@@ -54,7 +54,7 @@ pub fn write_all(
     write(&notions, command, settings, &columns::notions(), rows)?;
     let rows = &outcomes.comparisons;
     write(&pairs, command, settings, &columns::pairs(), rows)?;
-    let rows = columns::decile_rows(outcomes);
+    let rows = columns::all_deciles(outcomes);
     write(&deciles, command, settings, &columns::deciles(), &rows)?;
     let mut figures = figures(outcomes).into_iter();
     figures.try_for_each(|(name, figure)| plot::write_both(folder, name, &figure))

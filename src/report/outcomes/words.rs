@@ -159,11 +159,11 @@ fn best(outcomes: &Outcomes, space: &str) -> String {
 fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
     let side = |found: &Measured<Risk>| shown(found, |found| risk(kind, found));
     format!(
-        " The {}, inside the hull is {}, outside {} (Fisher's exact test: {}). Added to the nearest distance, the hull's score has \
-         {} (likelihood-ratio test).",
-        rate_name(kind),
+        " Inside the hull: {}; outside: {} ({}; Fisher's exact test: {}). The hull's score added to the nearest distance: {} \
+         (likelihood-ratio test).",
         side(&hull.inside),
         side(&hull.outside),
+        rate_name(kind),
         shown(&hull.fisher_p, |p| equals(*p)),
         shown(&hull.adds, |adds| equals(adds.p_value))
     )
