@@ -154,8 +154,7 @@ fn a_lying_engine_is_not_compared() {
     let value = json(&context(), &report);
     assert_eq!(value["agrees"], Value::Bool(false));
     assert_eq!(value["engines"][1]["scan_speedup"], Value::Null);
-    let drawn = plot::render(&figure(&context(), &report), plot::PictureFormat::Svg).unwrap();
-    let drawn = String::from_utf8(drawn).unwrap();
+    let drawn = plot::svg(&figure(&context(), &report));
     assert!(drawn.contains("other left out: its answers differ"));
 }
 
@@ -177,8 +176,7 @@ fn an_engine_that_the_cpu_stands_in_for_is_not_compared() {
     assert!(report.agrees() && idle.fell_back && !report.engines[0].fell_back);
     assert!(idle.scan_speedup.is_none() && idle.by_rows.is_empty());
     assert!(table(&context(), &report).contains("the CPU answered for it; not compared"));
-    let drawn = plot::render(&figure(&context(), &report), plot::PictureFormat::Svg).unwrap();
-    assert!(String::from_utf8_lossy(&drawn).contains("idle left out"));
+    assert!(plot::svg(&figure(&context(), &report)).contains("idle left out"));
 }
 
 #[test]

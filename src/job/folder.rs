@@ -129,8 +129,8 @@ fn pictures(opened: Option<&Opened>, report: &Report) -> Result<Vec<(String, Vec
     };
     let mut sheets = Vec::new();
     for space in &report.spaces {
-        let same = space.n_reference == images.reference.len() as u64
-            && space.n_queries == images.queries.len() as u64;
+        let same = space.n_reference == images.reference.rows.len() as u64
+            && space.n_queries == images.queries.rows.len() as u64;
         if same && let Some(png) = sheet(&space.space, &space.picks, &images)? {
             sheets.push((space.space.clone(), png));
         }

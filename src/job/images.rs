@@ -4,7 +4,7 @@ use super::memory;
 use super::row_args::{RowArgs, one_pipe};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
-use crate::report::sheet::Pictures;
+use crate::report::sheet::{ImageSet, Pictures};
 use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
 use crate::rows::{Element, OpenOptions, Rows, like, said};
 use crate::space::{Frames, Set, joined, spec};
@@ -80,14 +80,33 @@ pub struct Opened {
 impl Opened {
     /// The sets as pictures, if both are images.
     pub fn pictures(&self) -> Option<Pictures<'_>> {
+        let classes = self.classes.as_ref();
+        let [reference, queries] = [
+            classes.map_or(&[][..], |classes| &classes.reference),
+            classes.map_or(&[][..], |classes| &classes.queries),
+        ];
+        let names = classes.map_or(&[][..], |classes| &classes.names);
         Some(Pictures {
-            reference: &*self.reference.rows,
-            reference_shape: self.reference.shape?,
-            queries: &*self.queries.rows,
-            query_shape: self.queries.shape?,
-            classes: self.classes.as_ref(),
+            reference: image_set("train", &self.reference, reference, names)?,
+            queries: image_set("test", &self.queries, queries, names)?,
         })
     }
+}
+
+/// A set as pictures, if its rows are images.
+fn image_set<'a>(
+    word: &'static str,
+    set: &'a Set,
+    classes: &'a [u32],
+    names: &'a [String],
+) -> Option<ImageSet<'a>> {
+    Some(ImageSet {
+        word,
+        rows: &*set.rows,
+        shape: set.shape?,
+        classes,
+        names,
+    })
 }
 
 impl ImageArgs {

@@ -1,7 +1,6 @@
 //! The results for a set of queries: as arrays, as a stream of Arrow batches, and as certificates.
 
 use super::certificate::Certificate;
-use super::fault::raised;
 use super::{figure, table};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -261,8 +260,8 @@ impl Answers {
     }
 
     /// The share of queries outside by each notion as an SVG figure; None without notions.
-    fn rates(&self) -> PyResult<Option<String>> {
-        figure::rates(&self.facts).map_err(raised)
+    fn rates(&self) -> Option<String> {
+        figure::rates(&self.facts)
     }
 
     /// All columns as a stream of the Arrow C data interface.

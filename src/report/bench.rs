@@ -6,9 +6,9 @@
 use super::columns::{TableColumn, columns};
 use super::document::{self, Part, Section};
 use super::numerals::or_nothing;
-use super::plot::{Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, Row, Series};
+use super::plot::{Axis, Chart, Figure, Look, Point, Row, Series};
 use super::text_table::Table;
-use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, SweepPoint, Timing};
+use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, Timing};
 use serde_json::{Value, json};
 
 /// Where and when a bench was run.
@@ -134,91 +134,75 @@ pub fn figure(context: &BenchContext, report: &Report) -> Figure {
         queries,
         k,
     } = report.shape;
-    // The style number is the engine's index, so that an engine looks the same in both panels of curves.
-    let shown = || {
-        let all = report.engines.iter().enumerate();
-        all.filter(|(_, engine)| Report::comparable(engine))
-    };
-    let engines = shown().map(|(_, engine)| row(engine, report)).collect();
-    let curve =
-        |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Quantity| {
-            let all =
-                shown().map(|(style, engine)| series(style, &engine.label, points(engine), of));
-            let all = all.filter(|series| !series.points.is_empty());
-            let (x, y) = (
-                Axis::logarithmic(x),
-                Axis::logarithmic("one nearest scan, seconds"),
-            );
-            Panel::Lines(Lines::new(title, x, y, all.collect()))
-        };
     Figure {
         title: format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}"),
         note: note(context, report),
         panels: vec![
-            Panel::Dots(speeds(format!("N = {rows}, d = {dim}"), engines)),
-            curve(
-                format!("d = {dim}"),
-                "reference rows N",
-                |engine| &engine.by_rows,
-                |shape| shape.rows,
-            ),
-            curve(
-                format!("N = {rows}"),
-                "dimension d",
-                |engine| &engine.by_dim,
-                |shape| shape.dim,
-            ),
+            speeds(format!("N = {rows}, d = {dim}"), report),
+            times_against(report, format!("d = {dim}"), "reference rows N", |engine| {
+                let points = engine.by_rows.iter();
+                points
+                    .map(|point| (point.shape.rows, &point.timing))
+                    .collect()
+            }),
+            times_against(report, format!("N = {rows}"), "dimension d", |engine| {
+                let points = engine.by_dim.iter();
+                points
+                    .map(|point| (point.shape.dim, &point.timing))
+                    .collect()
+            }),
         ],
     }
 }
 
-/// The quantity on the horizontal axis.
-type Quantity = fn(&Shape) -> usize;
+/// The engines that are compared, with their numbers, so that an engine looks the same in all panels of curves.
+fn compared(report: &Report) -> impl Iterator<Item = (usize, &EngineReport)> {
+    let all = report.engines.iter().enumerate();
+    all.filter(|(_, engine)| Report::comparable(engine))
+}
 
-/// The speed of each engine, from 0.
-fn speeds(title: String, rows: Vec<Row>) -> Dots {
-    let dots = rows.iter().flat_map(|row| row.dots.iter().flatten());
-    let ends = dots.map(|dot| {
-        dot.spread
-            .map_or(dot.value, |(_, most)| most.max(dot.value))
+/// The speed of each engine with the slowest and the fastest measurement, from 0.
+fn speeds(title: String, report: &Report) -> Chart {
+    let points = compared(report).enumerate().map(|(row, (_, engine))| {
+        let nearest = &engine.figures.nearest;
+        let ends = [nearest.timing.most_seconds, nearest.timing.least_seconds];
+        let ends = ends.map(|seconds| report.shape.gflop() / seconds);
+        Point::within(row as f64, nearest.gflop_per_second, ends)
     });
-    let most = ends.filter(|end| end.is_finite()).fold(0.0, f64::max);
-    let series = DotSeries {
-        label: "median; line: least to most".into(),
-        style: 0,
-    };
-    let x = Axis::linear("nearest scan, GFLOP/s").within(0.0, 1.03 * most);
-    Dots {
-        title,
-        notes: "GFLOP/s".into(),
-        above: true,
-        ..Dots::new(x, vec![series], rows)
-    }
-}
-
-/// The speed of an engine, with the slowest and the fastest measurement.
-fn row(engine: &EngineReport, report: &Report) -> Row {
-    let (gflop, nearest) = (report.shape.gflop(), &engine.figures.nearest);
-    let ends = [nearest.timing.most_seconds, nearest.timing.least_seconds];
-    Row {
+    let rows = compared(report).map(|(_, engine)| Row {
         label: engine.label.clone(),
-        note: digits(nearest.gflop_per_second),
-        dots: vec![Some(Dot {
-            value: nearest.gflop_per_second,
-            spread: Some(ends.map(|seconds| gflop / seconds).into()),
-            core: None,
-        })],
-        reference: None,
+        note: digits(engine.figures.nearest.gflop_per_second),
+    });
+    let series = Series::new(Look::Dots, "median; line: least to most", 0, points);
+    Chart {
+        title,
+        y: Axis::from_zero("nearest scan, GFLOP/s", &series, 0.0),
+        series: vec![series],
+        rows: rows.collect(),
+        notes: "GFLOP/s".into(),
+        ..Chart::default()
     }
 }
 
-fn series(style: usize, label: &str, points: &[SweepPoint], of: Quantity) -> Series {
-    let mut sorted: Vec<&SweepPoint> = points.iter().collect();
-    sorted.sort_by_key(|point| of(&point.shape));
-    let ends = |point: &&SweepPoint| (point.timing.least_seconds, point.timing.most_seconds);
-    let place = |point: &&SweepPoint| (of(&point.shape) as f64, point.timing.median_seconds);
-    let (points, band) = (sorted.iter().map(place), sorted.iter().map(ends));
-    Series::curve(label, style, points.collect(), band.collect())
+/// The time of a scan against a size, a curve per engine that has any points.
+fn times_against(
+    report: &Report,
+    title: String,
+    label: &str,
+    points: fn(&EngineReport) -> Vec<(usize, &Timing)>,
+) -> Chart {
+    let series = compared(report).map(|(style, engine)| {
+        let mut sorted = points(engine);
+        sorted.sort_by_key(|(size, _)| *size);
+        let points = sorted.into_iter().map(|(size, timing)| {
+            let ends = [timing.least_seconds, timing.most_seconds];
+            Point::within(size as f64, timing.median_seconds, ends)
+        });
+        Series::new(Look::Curve, &engine.label, style, points)
+    });
+    let y = Axis::logarithmic("one nearest scan, seconds");
+    let series = series.filter(|series| !series.points.is_empty());
+    Chart::new(title, Axis::logarithmic(label), y, series.collect())
 }
 
 /// Machine, date, and what is missing.

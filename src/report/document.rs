@@ -100,7 +100,7 @@ fn part_markup(part: &Part) -> Result<Markup, String> {
                 title: String::new(),
                 ..figure.clone()
             };
-            html::figure(&untitled, &alt, caption)?
+            html::figure(&untitled, &alt, caption)
         }
         Part::Page(markup) => markup.clone(),
     })

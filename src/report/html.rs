@@ -4,12 +4,14 @@
 //! Every report is made of these parts, so that all look the same: readable on a phone (wide tables scroll, figures shrink),
 //! printable (folded parts are unfolded), and accessible (headings, captions and alternative texts for screen readers).
 
-use super::plot::{self, Figure, canvas::SCALE};
+use super::plot::{self, Figure, drawing::SCALE};
 pub use super::text_table::Table;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use image::{ImageFormat, ImageReader};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
+use std::io::Cursor;
 
 /// The factors by which a figure may shrink on a narrow screen before it scrolls, and grow on a wide one.
 const LEAST: f64 = 0.75;
@@ -138,30 +140,39 @@ fn breakable(name: &str) -> Markup {
     }
 }
 
-/// A figure: as SVG, and as another one for narrow screens if that differs. Errors: it cannot be drawn.
-pub fn figure(figure: &Figure, alt: &str, caption: &str) -> Result<Markup, String> {
-    let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
-    let (wide, narrow) = (wide?, narrow?);
-    let both = match narrow == wide {
+/// A figure: as SVG, and as another one for narrow screens if that differs.
+pub fn figure(figure: &Figure, alt: &str, caption: &str) -> Markup {
+    let [wide, narrow] = [false, true].map(|narrow| shown(figure, narrow, alt));
+    let both = match narrow.0 == wide.0 {
         true => vec![(wide, None)],
         false => vec![(wide, Some("wide")), (narrow, Some("narrow"))],
     };
-    Ok(html! {
+    html! {
         figure {
             @for (svg, class) in &both {
-                div class=[class] {
-                    div.scroll role="region" aria-label=(alt) tabindex="0" { (PreEscaped(embedded(svg, alt))) }
-                }
+                div class=[class] { div.scroll role="region" aria-label=(alt) tabindex="0" { (svg) } }
             }
             @if !caption.is_empty() { figcaption { (caption) } }
         }
-    })
+    }
+}
+
+/// A figure as SVG in a box that shrinks and grows with the screen.
+fn shown(figure: &Figure, narrow: bool, alt: &str) -> Markup {
+    let drawing = plot::drawing(figure, narrow);
+    let (least, most) = (LEAST * drawing.width, MOST * drawing.width);
+    let limits = format!("min-width:{least:.0}px;max-width:min(100%,{most:.0}px)");
+    html! { div style=(limits) { (drawing.svg(alt)) } }
 }
 
 /// A contact sheet, a PNG file of twice the size at which it is shown. On a narrow screen it scrolls.
 pub fn sheet(png: &[u8], alt: &str) -> Markup {
     let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
-    let (width, height) = extent(png);
+    let size = ImageReader::with_format(Cursor::new(png), ImageFormat::Png).into_dimensions();
+    let (width, height) = size.map_or((None, None), |(width, height)| {
+        let points = |pixels: u32| Some((f64::from(pixels) / SCALE) as u32);
+        (points(width), points(height))
+    });
     html! {
         figure.sheet {
             div.scroll role="region" aria-label=(alt) tabindex="0" {
@@ -169,36 +180,4 @@ pub fn sheet(png: &[u8], alt: &str) -> Markup {
             }
         }
     }
-}
-
-/// An SVG file as an element of a page, with an alternative text.
-fn embedded(svg: &str, alt: &str) -> String {
-    let alt = html! { (alt) }.into_string().replace('"', "&quot;");
-    let size = width_of(svg).map_or(String::new(), |width| {
-        let (least, most) = (LEAST * width, MOST * width);
-        format!(" style=\"min-width:{least:.0}px;max-width:min(100%,{most:.0}px)\"")
-    });
-    svg.replacen(
-        "<svg ",
-        &format!("<svg role=\"img\" aria-label=\"{alt}\"{size} "),
-        1,
-    )
-}
-
-/// The width that an SVG file states.
-fn width_of(svg: &str) -> Option<f64> {
-    let (_, rest) = svg.split_once(" width=\"")?;
-    rest.split_once('"')?.0.parse().ok()
-}
-
-/// Width and height at which a PNG file is shown, from its header: half its pixels.
-fn extent(png: &[u8]) -> (Option<u32>, Option<u32>) {
-    let number = |at: usize| {
-        let bytes = png.get(at..at + 4)?;
-        let pixels = bytes
-            .iter()
-            .fold(0, |all: u32, byte| (all << 8) | u32::from(*byte));
-        Some((f64::from(pixels) / SCALE) as u32)
-    };
-    (number(16), number(20))
 }

@@ -6,7 +6,7 @@ use super::columns::{self, TableColumn, columns};
 use super::compare::words;
 use super::document::{self, Part, Section};
 use super::numerals::{distinct, or_nothing};
-use super::plot::{Axis, Figure, Lines, Panel, Series};
+use super::plot::{self, Axis, Chart, Figure, Look, Series};
 use super::text_table::Table;
 use crate::error::Result;
 use crate::rows::law::{Law, Query};
@@ -93,14 +93,13 @@ pub fn figure(context: &SweepContext, points: &[Point]) -> Figure {
     let sizes = distinct(points.iter().map(|point| point.n)).len();
     let dims = distinct(points.iter().map(|point| point.d)).len();
     let against_d = sizes == 1 && dims > 1;
-    let thresholds = has_thresholds(context);
     let panels = laws.iter().map(|law| {
         let of_law: Vec<&Point> = points.iter().filter(|point| point.law == **law).collect();
-        Panel::Lines(if against_d {
-            by_dimension(law, &of_law)
-        } else {
-            by_size(law, &of_law, thresholds && **law == Law::Ball.to_string())
-        })
+        let with_thresholds = has_thresholds(context) && **law == Law::Ball.to_string();
+        match against_d {
+            true => by_dimension(law, &of_law),
+            false => by_size(law, &of_law, with_thresholds),
+        }
     });
     let query = match at_origin(context) {
         true => "The origin",
@@ -128,20 +127,17 @@ fn has_thresholds(context: &SweepContext) -> bool {
 }
 
 /// The panel of one law: one curve per dimension, with theory behind it and thresholds as vertical lines.
-fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
+fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Chart {
     let mut dims: Vec<usize> = points.iter().map(|point| point.d).collect();
     dims.sort_unstable();
     dims.dedup();
-    let axis = Axis::logarithmic("reference points N");
-    let dash = Dash::on(&axis, points.iter().map(|point| point.n));
     let mut series = Vec::new();
     for (style, &d) in dims.iter().enumerate() {
         let of_d = points.iter().copied().filter(|point| point.d == d);
         let of_d: Vec<&Point> = of_d.collect();
-        let label = format!("d = {d}");
-        series.extend(curves(&label, style, &of_d, |point| point.n, &dash));
+        series.extend(curves(&format!("d = {d}"), style, &of_d, |point| point.n));
     }
-    let marks: Vec<(usize, f64)> = match with_thresholds {
+    let marks = match with_thresholds {
         true => thresholds(points),
         false => Vec::new(),
     };
@@ -150,111 +146,46 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         false => "; vertical: Barany-Furedi threshold, no claim above it",
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
-    let (low, high) = extent(points);
+    let ends = points
+        .iter()
+        .flat_map(|point| point.interval95.into_iter().chain(point.theory));
+    let (low, high) = ends.fold((1.0, 0.0), |(low, high): (f64, f64), end| {
+        (low.min(end), high.max(end))
+    });
     series.extend(marks.into_iter().map(|(d, threshold)| {
         let style = dims.iter().position(|&known| known == d).unwrap_or(0);
-        Series::thin(style, vec![(threshold, low), (threshold, high)])
+        let ends = [low, high].map(|share| plot::Point::at(threshold, share));
+        Series::new(Look::Thin, "", style, ends)
     }));
-    Lines::new(
-        format!("{law}{legend_of_thresholds}"),
-        axis,
-        rate_axis(),
-        series,
-    )
+    let title = format!("{law}{legend_of_thresholds}");
+    let x = Axis::logarithmic("reference points N");
+    Chart::new(title, x, Axis::linear("share inside"), series)
 }
 
 /// The panel of one law at one size, against the dimension.
-fn by_dimension(law: &str, points: &[&Point]) -> Lines {
+fn by_dimension(law: &str, points: &[&Point]) -> Chart {
     let n = points.first().map_or(0, |point| point.n);
-    let axis = Axis::linear("dimension d");
-    let dash = Dash::on(&axis, points.iter().map(|point| point.d));
-    let series = curves(&format!("N = {n}"), 0, points, |point| point.d, &dash);
-    Lines::new(law, axis, rate_axis(), series)
-}
-
-fn rate_axis() -> Axis {
-    Axis::linear("share inside")
-}
-
-/// The least and the largest share among intervals and theory.
-fn extent(points: &[&Point]) -> (f64, f64) {
-    let ends = points.iter().flat_map(|point| {
-        let [low, high] = point.interval95;
-        [low, high].into_iter().chain(point.theory)
-    });
-    ends.fold((1.0, 0.0), |(low, high): (f64, f64), end| {
-        (low.min(end), high.max(end))
-    })
-}
-
-/// The short horizontal line that shows a single value of a theory.
-struct Dash {
-    logarithmic: bool,
-    /// Half its length: a factor on a logarithmic axis, else a difference.
-    half: f64,
-}
-
-impl Dash {
-    /// The line for an axis with these values: a fixed share of their range.
-    fn on(axis: &Axis, places: impl Iterator<Item = usize>) -> Self {
-        const SHARE: f64 = 0.02;
-        let (least, most) = places.fold((usize::MAX, 0), |ends, place| {
-            (ends.0.min(place), ends.1.max(place))
-        });
-        let (least, most, single) = (least as f64, most as f64, most <= least);
-        let half = match (axis.logarithmic, single) {
-            (true, true) => 1.05,
-            (true, false) => (most / least).powf(SHARE),
-            (false, true) => 0.1,
-            (false, false) => SHARE * (most - least),
-        };
-        Dash {
-            logarithmic: axis.logarithmic,
-            half,
-        }
-    }
-
-    fn at(&self, x: f64, y: f64) -> Vec<(f64, f64)> {
-        match self.logarithmic {
-            true => vec![(x / self.half, y), (x * self.half, y)],
-            false => vec![(x - self.half, y), (x + self.half, y)],
-        }
-    }
+    let series = curves(&format!("N = {n}"), 0, points, |point| point.d);
+    let (x, y) = (Axis::linear("dimension d"), Axis::linear("share inside"));
+    Chart::new(law, x, y, series)
 }
 
 /// The measured shares with their band, and the theory if there is one.
-fn curves(
-    label: &str,
-    style: usize,
-    points: &[&Point],
-    x: fn(&Point) -> usize,
-    dash: &Dash,
-) -> Vec<Series> {
+fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) -> Vec<Series> {
     let mut sorted = points.to_vec();
     sorted.sort_by_key(|point| x(point));
-    let mut series = theory(style, &sorted, x, dash);
-    // A single point has no band.
-    if let [point] = sorted[..] {
-        let interval = point.interval95.map(|end| (x(point) as f64, end));
-        series.push(Series::thin(style, interval.to_vec()));
-    }
-    let places = sorted.iter().map(|p| (x(p) as f64, p.rate)).collect();
-    let band = sorted.iter().map(|p| p.interval95.into()).collect();
-    series.push(Series::curve(label, style, places, band));
-    series
-}
-
-/// A line through neighbouring points that have a theory, interrupted where a point has none: for ball and cube only those
-/// at d = 1 and N <= d have one.
-fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) -> Vec<Series> {
+    // A line of theory is interrupted where a point has none: for ball and cube only those at d = 1 and N <= d have one.
     let runs = sorted.chunk_by(|a, b| a.theory.is_some() == b.theory.is_some());
-    let runs = runs.map(|run| -> Vec<(f64, f64)> {
-        let known = run.iter().filter_map(|p| Some((x(p) as f64, p.theory?)));
-        known.collect()
+    let theory = runs.map(|run| {
+        let known = run
+            .iter()
+            .filter_map(|p| Some(plot::Point::at(x(p) as f64, p.theory?)));
+        Series::new(Look::Thin, "", style, known)
     });
-    let lines = runs.filter(|run| !run.is_empty()).map(|run| match run[..] {
-        [(x, y)] => dash.at(x, y),
-        _ => run,
-    });
-    lines.map(|points| Series::thin(style, points)).collect()
+    let measured = sorted
+        .iter()
+        .map(|p| plot::Point::within(x(p) as f64, p.rate, p.interval95));
+    let measured = Series::new(Look::Curve, label, style, measured);
+    let theory = theory.filter(|series| !series.points.is_empty());
+    theory.chain([measured]).collect()
 }

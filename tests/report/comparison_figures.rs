@@ -2,7 +2,7 @@
 
 use super::fixtures::{rate, report, space};
 use hullscope::report::compare::figures;
-use hullscope::report::plot::{Dots, Figure, Lines, Panel, PictureFormat, Row, render};
+use hullscope::report::plot::{Chart, Figure, Series, png, svg};
 use hullscope::study::compare::Report;
 use hullscope::study::theory;
 
@@ -20,39 +20,45 @@ fn distances_figure(report: &Report) -> Figure {
 }
 
 /// The panel of rates by rank, after checking that it can be drawn.
-fn by_rank(report: &Report) -> Lines {
-    let figure = figure(report, "rank").unwrap();
-    render(&figure, PictureFormat::Png).unwrap();
-    match figure.panels.into_iter().next() {
-        Some(Panel::Lines(lines)) => lines,
-        other => panic!("{other:?}"),
-    }
+fn by_rank(report: &Report) -> Chart {
+    let mut figure = figure(report, "rank").unwrap();
+    png(&figure).unwrap();
+    figure.panels.remove(0)
 }
 
-fn dots(figure: &Figure) -> &Dots {
-    match &figure.panels[..] {
-        [Panel::Dots(dots)] => dots,
-        other => panic!("{other:?}"),
-    }
+fn series<'c>(chart: &'c Chart, label: &str) -> &'c Series {
+    let mut all = chart.series.iter();
+    all.find(|series| series.label.starts_with(label)).unwrap()
+}
+
+/// The values of a series with their positions.
+fn values(series: &Series) -> Vec<(f64, f64)> {
+    series
+        .points
+        .iter()
+        .map(|point| (point.x, point.y))
+        .collect()
 }
 
 #[test]
 fn rates_are_shown_in_percent_beside_the_null() {
     let report = report(false);
     let figure = rates_figure(&report);
-    let dots = dots(&figure);
-    assert_eq!(dots.series.len(), 4);
-    let row = &dots.rows[0];
+    let chart = &figure.panels[0];
+    let row = &chart.rows[0];
     assert_eq!(
         (row.label.as_str(), row.note.as_str()),
         ("dims:16,seed=<b>&\"", "16")
     );
-    let values: Vec<f64> = row.dots.iter().map(|dot| dot.unwrap().value).collect();
-    assert_eq!(values, [30.0, 15.0, 6.0, 15.0]);
-    assert_eq!(row.reference, Some(62.5));
-    let (low, high) = row.dots[0].unwrap().spread.unwrap();
+    let first: Vec<f64> = chart
+        .series
+        .iter()
+        .map(|series| series.points[0].y)
+        .collect();
+    assert_eq!(first, [62.5, 30.0, 15.0, 6.0, 15.0]);
+    let [low, high] = series(chart, "outside, hull").points[0].ends.unwrap();
     assert!(27.0 < low && low < 30.0 && 30.0 < high && high < 33.0);
-    let svg = String::from_utf8(render(&figure, PictureFormat::Svg).unwrap()).unwrap();
+    let svg = svg(&figure);
     assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;"), "{svg}");
 }
 
@@ -79,25 +85,39 @@ fn notes_say_what_differs_and_what_was_not_decided() {
 #[test]
 fn the_main_figure_names_every_space_of_known_rank() {
     let mut report = report(false);
-    let lines = by_rank(&report);
-    let at: Vec<_> = lines.spots[1].all.iter().map(|spot| spot.at).collect();
-    assert_eq!(at, [(16.0, 30.0), (700.0, 100.0)]);
-    assert_eq!(lines.series[1].points, [(16.0, 15.0), (700.0, 50.0)]);
+    let chart = by_rank(&report);
+    assert_eq!(
+        values(series(&chart, "queries")),
+        [(16.0, 30.0), (700.0, 100.0)]
+    );
+    assert_eq!(
+        values(series(&chart, "mean")),
+        [(16.0, 15.0), (700.0, 50.0)]
+    );
     let mut three = report.clone();
     three.spaces.push(space("other", 16, 400));
-    let means = &by_rank(&three).series[1].points;
-    assert_eq!(means[..], [(16.0, 17.5), (700.0, 50.0)]);
-    let of_theory = |point: &(f64, f64)| 100.0 * theory::null_rate(6000, point.0 as u64) == point.1;
-    assert!(lines.series[0].points.iter().all(of_theory));
+    assert_eq!(
+        values(series(&by_rank(&three), "mean")),
+        [(16.0, 17.5), (700.0, 50.0)]
+    );
+    let gaussian = values(series(&chart, "Gaussian"));
+    assert!(
+        gaussian
+            .iter()
+            .all(|(rank, share)| 100.0 * theory::null_rate(6000, *rank as u64) == *share)
+    );
     let figure = figure(&report, "rank").unwrap();
-    let svg = String::from_utf8(render(&figure, PictureFormat::Svg).unwrap()).unwrap();
-    assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;") && svg.contains("\npixels\n"));
+    let svg = svg(&figure);
+    assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;") && svg.contains(">pixels<"));
     report.spaces[0].rank = None;
     for notion in &mut report.spaces[1].notions {
         notion.rate.queries = 0;
     }
-    let lines = by_rank(&report);
-    assert_eq!(lines.spots[0].all[0].at, (700.0, 50.0));
+    let left_out = by_rank(&report);
+    assert_eq!(
+        values(series(&left_out, "reference rows left out")),
+        [(700.0, 50.0)]
+    );
     report.spaces[1].rank = Some(0);
     assert!(super::comparison_figures::figure(&report, "rank").is_none());
 }
@@ -109,11 +129,15 @@ fn what_was_not_asked_has_no_dot() {
     report.spaces[0].notions[0].rate = rate("hull", 0, 0);
     report.spaces[1].notions.truncate(1);
     let figure = rates_figure(&report);
-    let dots = dots(&figure);
-    let known = |row: &Row| row.dots.iter().map(Option::is_some).collect::<Vec<_>>();
-    assert_eq!(known(&dots.rows[0]), [false, true, true, true]);
-    assert_eq!(known(&dots.rows[1]), [true, false, false, true]);
-    render(&figure, PictureFormat::Png).unwrap();
+    let rows = |label| {
+        let points = values(series(&figure.panels[0], label));
+        points.iter().map(|(row, _)| *row).collect::<Vec<_>>()
+    };
+    assert_eq!(rows("outside, hull"), [1.0]);
+    assert_eq!(rows("outside, range"), [0.0]);
+    assert_eq!(rows("outside, ball"), [0.0]);
+    assert_eq!(rows("outside the hull of the others"), [0.0, 1.0]);
+    png(&figure).unwrap();
 }
 
 #[test]
@@ -121,14 +145,17 @@ fn distances_without_a_unit_are_left_out() {
     let mut report = report(false);
     report.spaces[0].distance_ratio = None;
     let figure = distances_figure(&report);
-    let rows = &dots(&figure).rows;
-    assert_eq!(rows.len(), 1);
-    let dot = rows[0].dots[0].unwrap();
-    assert_eq!((dot.value, dot.core), (0.5, Some((0.25, 0.75))));
+    let chart = &figure.panels[0];
+    assert_eq!(chart.rows.len(), 1);
+    let point = &chart.series[0].points[0];
+    assert_eq!(
+        (point.x, point.y, point.core),
+        (0.0, 0.5, Some([0.25, 0.75]))
+    );
     assert!(
         figure.note.contains("; 1 of 2 spaces not drawn:"),
         "{}",
         figure.note
     );
-    render(&figure, PictureFormat::Png).unwrap();
+    png(&figure).unwrap();
 }

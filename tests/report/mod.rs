@@ -12,5 +12,6 @@ mod outcome_queries;
 mod outcomes;
 mod paper;
 mod plot;
+mod sheet;
 mod summary;
 mod sweep;

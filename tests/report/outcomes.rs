@@ -6,7 +6,7 @@ use arrow_array::types::{Float64Type, Int64Type};
 use hullscope::report::outcomes::{
     deciles_figure, figures, findings, heat_figure, help, roc_figure, text, write_all, write_page,
 };
-use hullscope::report::plot::{Panel, PictureFormat, render};
+use hullscope::report::plot::{png, svg};
 use hullscope::study::outcomes::{Measured, Missing, NotionOutcomes};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -107,26 +107,25 @@ fn first_the_finding_then_the_figures_then_the_numbers() {
 fn figures_show_every_space_and_notion() {
     let found = outcomes(false);
     let heat = heat_figure(&found).unwrap();
-    let [Panel::Heat(map)] = &heat.panels[..] else {
-        panic!("{heat:?}");
-    };
-    assert_eq!((map.rows.len(), map.columns.len()), (2, 3));
-    let cells: Vec<&str> = map.cells[0]
+    let map = &heat.panels[0];
+    assert_eq!((map.rows.len(), map.series.len()), (2, 3));
+    let names = map
+        .series
         .iter()
-        .map(|cell| cell.as_ref().unwrap().text.as_str())
-        .collect();
+        .map(|column| column.points[0].name.as_str());
+    let cells: Vec<&str> = names.collect();
     assert!(
         cells[0].starts_with("0.") && cells[2] == "constant",
         "{cells:?}"
     );
-    let svg = String::from_utf8(render(&heat, PictureFormat::Svg).unwrap()).unwrap();
+    let svg = svg(&heat);
     assert!(
         svg.contains("pca:&lt;8&gt;") && svg.contains("constant"),
         "{svg}"
     );
     for figure in [deciles_figure(&found).unwrap(), roc_figure(&found).unwrap()] {
         assert_eq!(figure.panels.len(), 2);
-        render(&figure, PictureFormat::Png).unwrap();
+        png(&figure).unwrap();
     }
 }
 
@@ -146,9 +145,7 @@ fn more_notions_than_styles_are_left_out_and_that_is_said() {
         "{}",
         figure.note
     );
-    let Panel::Lines(lines) = &figure.panels[0] else {
-        panic!("{figure:?}");
-    };
+    let lines = &figure.panels[0];
     assert_eq!(lines.series.len(), 3);
     assert!(lines.series.iter().all(|series| series.label != "hull"));
 }

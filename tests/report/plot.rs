@@ -1,87 +1,138 @@
 //! Figures as SVG and PNG.
 
 use hullscope::report::plot::{
-    Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, PictureFormat, Row, Series, Spot, Spots,
-    render,
+    Axis, Chart, Figure, Look, Point, Row, Series, check, png, svg, write,
 };
 use std::path::Path;
 
-fn row(label: &str, value: f64) -> Row {
-    Row {
-        label: label.into(),
-        note: "17".into(),
-        dots: vec![Some(Dot {
-            value,
-            spread: Some((0.5 * value, 2.0 * value)),
-            core: Some((0.9 * value, 1.1 * value)),
-        })],
-        reference: Some(value),
+fn named(value: f64) -> Point {
+    Point {
+        name: "a <spot>".into(),
+        core: Some([0.9 * value, 1.1 * value]),
+        ..Point::within(value, value, [0.5 * value, 2.0 * value])
     }
 }
 
-fn spot(label: &str, value: f64) -> Spot {
-    Spot {
-        label: label.into(),
-        at: (value, value),
-        interval: Some((0.5 * value, 2.0 * value)),
-    }
-}
-
+/// A figure of curves with named points, and of rows in all looks.
 fn figure(values: &[f64]) -> Figure {
-    let curve = vec![Series::curve(
-        "one",
-        0,
-        values.iter().map(|&v| (v, v)).collect(),
-        values.iter().map(|&v| (0.5 * v, 2.0 * v)).collect(),
-    )];
-    let kind = DotSeries {
-        label: "one".into(),
-        style: 2,
+    let points = || values.iter().map(|&value| named(value));
+    let unnamed = |look| {
+        Series::new(
+            look,
+            "one",
+            1,
+            points().map(|point| Point {
+                name: String::new(),
+                ..point
+            }),
+        )
     };
-    let rows = values.iter().map(|&v| row("a <row>", v)).collect();
+    let in_rows = |look| {
+        let rows = values.iter().enumerate();
+        Series::new(
+            look,
+            "two",
+            2,
+            rows.map(|(row, &v)| Point {
+                x: row as f64,
+                ..named(v)
+            }),
+        )
+    };
+    let row = Row {
+        label: "a <row>".into(),
+        note: "17".into(),
+    };
     Figure {
         title: "A <title> & more".into(),
         note: "a note".into(),
         panels: vec![
-            Panel::Lines(Lines {
-                spots: vec![Spots {
-                    label: "spots".into(),
-                    style: 1,
-                    all: values.iter().map(|&v| spot("a <spot>", v)).collect(),
-                }],
-                ..Lines::new(
-                    "lines",
-                    Axis::logarithmic("rows"),
-                    Axis::logarithmic("s"),
-                    curve,
-                )
-            }),
-            Panel::Dots(Dots {
+            Chart {
+                title: "lines".into(),
+                x: Axis::logarithmic("rows"),
+                y: Axis::logarithmic("s"),
+                series: vec![
+                    unnamed(Look::Curve),
+                    unnamed(Look::Thin),
+                    Series::new(Look::Dots, "spots", 1, points()),
+                ],
+                ..Chart::default()
+            },
+            Chart {
                 title: "dots".into(),
-                reference: Some("mark".into()),
+                y: Axis::logarithmic("ratio"),
+                series: [Look::Ticks, Look::Dots, Look::Quantiles]
+                    .map(in_rows)
+                    .into(),
+                rows: vec![row.clone(); values.len()],
                 notes: "d*".into(),
-                above: values.len() == 1,
-                ..Dots::new(Axis::logarithmic("ratio"), vec![kind], rows)
-            }),
+                ..Chart::default()
+            },
+            Chart {
+                series: vec![in_rows(Look::Cells)],
+                rows: vec![row; values.len()],
+                ..Chart::default()
+            },
         ],
     }
+}
+
+/// A figure of one series.
+fn alone(x: Axis, y: Axis, series: Series) -> Figure {
+    let chart = Chart {
+        x,
+        y,
+        series: vec![series],
+        ..Chart::default()
+    };
+    Figure {
+        title: String::new(),
+        note: String::new(),
+        panels: vec![chart],
+    }
+}
+
+/// The texts of an SVG with the left end and the base line of each.
+fn texts(svg: &str) -> Vec<(f64, f64, String)> {
+    let parts = svg.split("<text x=\"").skip(1).map(|part| {
+        let (x, rest) = part.split_once("\" y=\"").unwrap();
+        let (y, rest) = rest.split_once('"').unwrap();
+        let (_, rest) = rest.split_once('>').unwrap();
+        let (text, _) = rest.split_once('<').unwrap();
+        (x.parse().unwrap(), y.parse().unwrap(), text.to_string())
+    });
+    parts.collect()
 }
 
 #[test]
 fn both_formats_hold_a_whole_picture() {
     let figure = figure(&[1.0, 10.0, 1e7]);
-    let svg = String::from_utf8(render(&figure, PictureFormat::Svg).unwrap()).unwrap();
-    // What the layout asks for: two panels and their text.
-    let width = 1105;
-    let start = format!("<svg width=\"{width}\"");
-    assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
-    assert!(svg.contains("&lt;title&gt;") && svg.contains("ratio"));
-    // The text is 12.5 points high, on a canvas of two pixels per point.
-    assert!(svg.contains(" font-size=\"21.48\""));
-    let png = render(&figure, PictureFormat::Png).unwrap();
+    let svg = svg(&figure);
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"));
+    for part in [
+        "&lt;title&gt;",
+        ">ratio<",
+        ">a &lt;row&gt;<",
+        ">a &lt;spot&gt;<",
+        ">d*<",
+        ">17<",
+        ">a note<",
+        "stroke-dasharray",
+    ] {
+        assert!(svg.contains(part), "{part}");
+    }
+    let (_, rest) = svg.split_once(" width=\"").unwrap();
+    let width: u32 = rest.split_once('"').unwrap().0.parse().unwrap();
+    let png = png(&figure).unwrap();
     let image = image::load_from_memory(&png).unwrap().into_rgb8();
     let ink = image.pixels().filter(|pixel| pixel.0[0] < 128).count();
     assert!(image.width() == 2 * width && ink > 2_000, "{ink}");
+    // Every text is within the picture.
+    assert!(
+        texts(&svg)
+            .iter()
+            .all(|(x, y, _)| *x > 0.0 && *x < f64::from(width) && *y > 0.0)
+    );
 }
 
 #[test]
@@ -94,24 +145,101 @@ fn no_values_and_odd_values_are_no_panic() {
         &[1e-300, 1e300],
         &[3.0, 3.0],
     ] {
-        for format in [PictureFormat::Svg, PictureFormat::Png] {
-            render(&figure(values), format).unwrap();
+        let figure = figure(values);
+        assert!(svg(&figure).ends_with("</svg>") && !svg(&figure).contains("NaN"));
+        png(&figure).unwrap();
+    }
+}
+
+#[test]
+fn ticks_are_few_and_written_short() {
+    let ticks = |y: Axis| {
+        let svg = svg(&alone(
+            Axis::linear(""),
+            y,
+            Series::new(Look::Line, "", 0, []),
+        ));
+        let all = texts(&svg).into_iter().filter(|(x, ..)| *x < 80.0);
+        all.map(|(.., text)| text).collect::<Vec<_>>()
+    };
+    let linear = |low, high| ticks(Axis::linear("").within(low, high));
+    assert_eq!(linear(0.0, 100.0), ["0", "20", "40", "60", "80", "100"]);
+    assert_eq!(linear(0.0, 0.5), ["0", "0.1", "0.2", "0.3", "0.4", "0.5"]);
+    assert_eq!(linear(-25.0, 0.0), ["-25", "-20", "-15", "-10", "-5", "0"]);
+    assert_eq!(linear(0.0, 1e7)[1..3], ["2×10⁶", "4×10⁶"]);
+    let logarithmic = |low, high| ticks(Axis::logarithmic("").within(low, high));
+    assert_eq!(
+        logarithmic(1.0, 100.0),
+        ["1", "2", "5", "10", "20", "50", "100"]
+    );
+    assert_eq!(
+        logarithmic(1e-5, 1e-3),
+        [
+            "10⁻⁵",
+            "2×10⁻⁵",
+            "5×10⁻⁵",
+            "10⁻⁴",
+            "2×10⁻⁴",
+            "5×10⁻⁴",
+            "0.001"
+        ]
+    );
+    assert_eq!(logarithmic(1e3, 1e8).last().unwrap(), "10⁸");
+    assert_eq!(logarithmic(0.0173, 0.0181).len(), 4);
+    for (low, high) in [(1e-9, 1e9), (1e-250, 1e250), (7.0, 7.0)] {
+        for ticks in [linear(low, high), logarithmic(low, high)] {
+            assert!((2..=16).contains(&ticks.len()), "{low} {high} {ticks:?}");
+        }
+    }
+}
+
+/// Twelve names at one position in a corner, and some at the other ends: no name covers another or leaves the panel.
+#[test]
+fn names_cover_no_other_and_stay_in_the_panel() {
+    let mut places = vec![(98.0, 98.0); 12];
+    places.extend([(1.0, 98.0), (1.0, 2.0), (50.0, 50.0), (50.0, 50.3)]);
+    let points = places.iter().enumerate().map(|(number, &(x, y))| Point {
+        name: format!("name{}", "x".repeat(number)),
+        ..Point::at(x, y)
+    });
+    let axis = || Axis::linear("").within(0.0, 100.0);
+    let figure = alone(axis(), axis(), Series::new(Look::Dots, "", 0, points));
+    let names: Vec<_> = texts(&svg(&figure))
+        .into_iter()
+        .filter(|(.., text)| text.starts_with("name"))
+        .collect();
+    assert_eq!(names.len(), 16);
+    for (number, (x, y, name)) in names.iter().enumerate() {
+        let width = |name: &str| 5.9 * name.len() as f64;
+        assert!(
+            *x > 30.0 && x + width(name) < 880.0 && *y > 10.0,
+            "{x} {y} {name}"
+        );
+        for (to_x, to_y, other) in &names[number + 1..] {
+            let apart =
+                (y - to_y).abs() > 12.0 || x + width(name) < *to_x || to_x + width(other) < *x;
+            assert!(apart, "{name} {other}");
         }
     }
 }
 
 #[test]
 fn the_ending_decides() {
-    assert_eq!(
-        PictureFormat::of(Path::new("a/b.PNG")).unwrap(),
-        PictureFormat::Png
-    );
-    assert_eq!(
-        PictureFormat::of(Path::new("b.svg")).unwrap(),
-        PictureFormat::Svg
-    );
-    let error = PictureFormat::of(Path::new("b.pdf"))
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("b.pdf") && error.contains(".svg"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = |name: &str| {
+        let path = folder.path().join(name);
+        check(&path)?;
+        write(&path, &figure(&[1.0]))?;
+        Ok(std::fs::read(path).unwrap())
+    };
+    assert!(drawn("b.PNG").unwrap().starts_with(b"\x89PNG"));
+    assert!(drawn("b.svg").unwrap().starts_with(b"<svg "));
+    for done in [
+        drawn("b.pdf").map(drop),
+        write(Path::new("b.pdf"), &figure(&[])),
+    ] {
+        let error: hullscope::Error = done.unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("b.pdf") && error.contains(".svg"), "{error}");
+    }
 }

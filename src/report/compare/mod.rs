@@ -11,7 +11,7 @@ mod names;
 mod sections;
 pub(super) mod words;
 
-pub use figures::{dot, figures};
+pub use figures::{figures, share};
 pub use files::{help, write_labels, write_rates};
 pub use findings::findings;
 pub use names::shortened;

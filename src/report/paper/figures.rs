@@ -2,7 +2,7 @@
 
 use super::{Collection, Curves, Experiment, curves};
 use crate::report::compare::grouped;
-use crate::report::plot::{Axis, Figure, Lines, Panel, Series, THEORY};
+use crate::report::plot::{self, Axis, Chart, Figure, Look, Series, THEORY};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
 use crate::study::theory;
@@ -56,7 +56,7 @@ fn images(experiment: &Experiment) -> Option<Figure> {
         let each = by_network(figure, &data, series).into_iter();
         each.map(|(title, series)| panel(&title, "dimension d", |point| point.d, &series, false))
     });
-    let panels: Vec<Panel> = panels.collect();
+    let panels: Vec<Chart> = panels.collect();
     (!panels.is_empty()).then(|| Figure {
         title: title.into(),
         note: note(
@@ -88,13 +88,14 @@ fn by_network<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, 
 }
 
 /// The share inside for Gaussian data of the same number of rows, over the dimensions of the curves: one curve for all.
-fn null(series: &[(String, Vec<&Point>)]) -> Vec<(f64, f64)> {
+fn null(series: &[(String, Vec<&Point>)]) -> Vec<plot::Point> {
     let all = || series.iter().flat_map(|(_, points)| points);
     let dims = || all().map(|point| point.d);
     let (Some(first), Some(low), Some(high)) = (all().next(), dims().min(), dims().max()) else {
         return Vec::new();
     };
-    theory::absorption_curve(first.n, low, high)
+    let curve = theory::absorption_curve(first.n, low, high).into_iter();
+    curve.map(|(d, share)| plot::Point::at(d, share)).collect()
 }
 
 /// Shares inside, one curve per series.
@@ -104,67 +105,60 @@ fn panel(
     x: fn(&Point) -> u64,
     series: &[(String, Vec<&Point>)],
     theory_each: bool,
-) -> Panel {
+) -> Chart {
     let share = match theory_each {
         true => "share inside",
         false => "share of test images inside",
     };
     // One Gaussian curve serves all series only if every rank equals the dimension, at least where the curve is above 0.001.
-    let all = || series.iter().flat_map(|(_, points)| points);
-    let full = all()
-        .all(|point| point.rank == Some(point.d) || point.theory.is_none_or(|null| null < 1e-3));
-    let theory_each = theory_each || !full;
+    let mut all = series.iter().flat_map(|(_, points)| points);
+    let full =
+        all.all(|point| point.rank == Some(point.d) || point.theory.is_none_or(|null| null < 1e-3));
     let mut drawn: Vec<Series> = Vec::new();
-    if !theory_each {
-        drawn.push(Series {
-            label: "Gaussian, same size and rank".into(),
-            ..Series::thin(THEORY, null(series))
-        });
+    if full && !theory_each {
+        let label = "Gaussian, same size and rank";
+        drawn.push(Series::new(Look::Line, label, THEORY, null(series)));
     }
     for (style, (name, points)) in series.iter().enumerate() {
         let mut points = points.clone();
         points.sort_by_key(|point| x(point));
-        if theory_each {
+        if theory_each || !full {
             let known = points
                 .iter()
-                .filter_map(|point| Some((x(point) as f64, point.theory?)));
-            drawn.push(Series::thin(style, known.collect()));
+                .filter_map(|point| Some(plot::Point::at(x(point) as f64, point.theory?)));
+            drawn.push(Series::new(Look::Thin, "", style, known));
         }
-        let places = points.iter().map(|point| (x(point) as f64, point.rate));
-        let band = points.iter().map(|point| point.interval95.into());
-        drawn.push(Series::curve(name, style, places.collect(), band.collect()));
+        let rates = points
+            .iter()
+            .map(|point| plot::Point::within(x(point) as f64, point.rate, point.interval95));
+        drawn.push(Series::new(Look::Curve, name, style, rates));
     }
     let y = Axis::linear(share).within(0.0, 1.0);
-    Panel::Lines(Lines::new(title, Axis::logarithmic(label), y, drawn))
+    Chart::new(title, Axis::logarithmic(label), y, drawn)
 }
 
 /// Figure 5: the share of vertices whose images lie in the hull of the other images, against the dimension of the images.
 fn cubes(experiment: &Experiment) -> Option<Figure> {
     let cubes = &experiment.findings.cubes;
     let series = cubes.iter().enumerate().map(|(style, cube)| {
-        let mapped = cube
-            .views
-            .iter()
-            .filter(|view| view.space.starts_with("random:"));
-        let share = |view: &View| (view.dim as f64, view.inside as f64 / cube.vertices as f64);
-        Series::curve(
-            format!("d = {}", cube.d),
-            style,
-            mapped.map(share).collect(),
-            Vec::new(),
-        )
+        let views = cube.views.iter();
+        let mapped = views.filter(|view| view.space.starts_with("random:"));
+        let share = |view: &View| view.inside as f64 / cube.vertices as f64;
+        let points = mapped.map(|view| plot::Point::at(view.dim as f64, share(view)));
+        Series::new(Look::Curve, format!("d = {}", cube.d), style, points)
     });
+    let panel = Chart::new(
+        "none is in the hull of the others before the map",
+        Axis::linear("dimensions after a linear map"),
+        Axis::linear("share that looks inside").within(0.0, 1.0),
+        series.collect(),
+    );
     (!cubes.is_empty()).then(|| Figure {
         title: "Vertices of a cube that look interpolated".into(),
         note: note(
             experiment,
             "random linear maps of the vertices of a cube in d dimensions",
         ),
-        panels: vec![Panel::Lines(Lines::new(
-            "none is in the hull of the others before the map",
-            Axis::linear("dimensions after a linear map"),
-            Axis::linear("share that looks inside").within(0.0, 1.0),
-            series.collect(),
-        ))],
+        panels: vec![panel],
     })
 }

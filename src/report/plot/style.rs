@@ -1,76 +1,111 @@
-//! How series look: colours of different lightness, dashes and markers; and the font.
+//! How series look: colours of different lightness, dashes and markers.
 //!
 //! The colours are those of Okabe and Ito, distinguishable with colour blindness; dark and light ones alternate.
 
-use plotters::style::{FontStyle, RGBColor, register_font as register};
-use std::sync::OnceLock;
+use super::Look;
+use super::drawing::{BLACK, Colour, Drawing, Place, Stroke, solid};
 
-/// DejaVu Sans, the letters that plots need; see `assets/README.md`.
-static FONT: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
-
-/// The font family's name, here and in an SVG; a viewer may use its own sans-serif font.
-pub const FAMILY: &str = "sans-serif";
+/// Half the size of a marker, and half the length of the line of a single value of a theory.
+const SIZE: f64 = 3.5;
+const DASH: f64 = 9.0;
 
 /// The look of a series.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
-    pub colour: RGBColor,
-    /// Lengths of dashes and gaps in turn, in points; empty for a solid line.
-    pub dash: &'static [f64],
-    pub marker: Marker,
+    pub colour: Colour,
+    /// Lengths of dashes and gaps in turn; empty for a solid line.
+    dash: &'static [f32],
+    /// Corners of the marker; empty for a disc.
+    marker: &'static [Place],
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marker {
-    Circle,
-    Square,
-    Triangle,
-    Diamond,
-}
+const DISC: &[Place] = &[];
+const SQUARE: &[Place] = &[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
+const TRIANGLE: &[Place] = &[(-1.2, 1.0), (0.0, -1.2), (1.2, 1.0)];
+const DIAMOND: &[Place] = &[(-1.35, 0.0), (0.0, -1.35), (1.35, 0.0), (0.0, 1.35)];
 
-const fn style((red, green, blue): (u8, u8, u8), dash: &'static [f64], marker: Marker) -> Style {
+const fn style(colour: Colour, dash: &'static [f32], marker: &'static [Place]) -> Style {
     Style {
-        colour: RGBColor(red, green, blue),
+        colour,
         dash,
         marker,
     }
 }
 
 const STYLES: [Style; 6] = [
-    style((60, 60, 60), &[], Marker::Circle),
-    style((0, 114, 178), &[9.0, 4.0], Marker::Square),
-    style((213, 94, 0), &[2.0, 3.0], Marker::Triangle),
-    style((0, 158, 115), &[10.0, 3.0, 2.0, 3.0], Marker::Diamond),
-    style((204, 121, 167), &[5.0, 2.0], Marker::Circle),
-    style(
-        (230, 159, 0),
-        &[14.0, 3.0, 2.0, 3.0, 2.0, 3.0],
-        Marker::Square,
-    ),
+    style([60, 60, 60], &[], DISC),
+    style([0, 114, 178], &[9.0, 4.0], SQUARE),
+    style([213, 94, 0], &[2.0, 3.0], TRIANGLE),
+    style([0, 158, 115], &[10.0, 3.0, 2.0, 3.0], DIAMOND),
+    style([204, 121, 167], &[5.0, 2.0], DISC),
+    style([230, 159, 0], &[14.0, 3.0, 2.0, 3.0, 2.0, 3.0], SQUARE),
 ];
 
-/// The style of theory, which no measured series has.
+/// The style of theory, which no measured series has: a dotted line in a red that is dark in a grey print.
 pub const THEORY: usize = usize::MAX;
+const OF_THEORY: Style = style([150, 0, 60], &[1.5, 2.0], DIAMOND);
 
-/// A dotted line in a red that is dark in a grey print.
-const OF_THEORY: Style = style((150, 0, 60), &[1.5, 2.0], Marker::Diamond);
+/// A point of a series on a drawing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Mark {
+    pub at: Place,
+    /// Ends of the thin line, and of the thick one.
+    pub ends: Option<[Place; 2]>,
+    pub core: Option<[Place; 2]>,
+    /// Half the height of a line across a row.
+    pub half: f64,
+}
 
 impl Style {
     /// The style of a number; styles repeat after six. [`THEORY`] has its own.
     pub fn of(number: usize) -> Self {
-        if number == THEORY {
-            return OF_THEORY;
+        match number {
+            THEORY => OF_THEORY,
+            _ => STYLES[number % STYLES.len()],
         }
-        STYLES[number % STYLES.len()]
     }
-}
 
-/// Registers the font with `plotters`, once.
-pub fn register_font() -> Result<(), String> {
-    static DONE: OnceLock<bool> = OnceLock::new();
-    if *DONE.get_or_init(|| register(FAMILY, FontStyle::Normal, FONT).is_ok()) {
-        Ok(())
-    } else {
-        Err("the font that the program carries is damaged".into())
+    /// Draws the line of a series through its points.
+    pub fn line(self, drawing: &mut Drawing, look: Look, through: &[Place]) {
+        let thin = solid(self.colour, 0.75);
+        match (look, through) {
+            (Look::Thin, &[(x, y)]) => drawing.line(&[(x - DASH, y), (x + DASH, y)], thin),
+            (Look::Thin, _) => drawing.line(through, thin),
+            (Look::Curve | Look::Line, _) => {
+                let dash = self.dash;
+                let normal = solid(self.colour, 1.5);
+                drawing.line(through, Stroke { dash, ..normal });
+            }
+            _ => {}
+        }
+    }
+
+    /// Draws a point with its whiskers.
+    pub fn mark(self, drawing: &mut Drawing, look: Look, mark: Mark) {
+        for (ends, width) in [(mark.ends, 1.0), (mark.core, 4.0)] {
+            if let Some(ends) = ends {
+                drawing.line(&ends, solid(self.colour, width));
+            }
+        }
+        let (x, y) = mark.at;
+        match look {
+            Look::Curve | Look::Dots if self.marker.is_empty() => {
+                drawing.disc((x, y), SIZE, self.colour);
+            }
+            Look::Curve | Look::Dots => {
+                let corners = self.marker.iter();
+                let corners = corners.map(|(across, down)| (x + SIZE * across, y + SIZE * down));
+                drawing.fill(&corners.collect::<Vec<_>>(), self.colour, 1.0);
+            }
+            Look::Quantiles => {
+                drawing.disc((x, y), 3.4, BLACK);
+                drawing.disc((x, y), 2.2, [255; 3]);
+            }
+            Look::Ticks => {
+                let ends = [(x, y - mark.half), (x, y + mark.half)];
+                drawing.line(&ends, solid(BLACK, 1.5));
+            }
+            Look::Line | Look::Thin | Look::Cells => {}
+        }
     }
 }

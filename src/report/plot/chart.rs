@@ -1,0 +1,361 @@
+//! A chart: curves over two axes, or rows of dots or cells, below a legend.
+
+use super::axis::{Scale, written};
+use super::drawing::{
+    Anchor, Area, BLACK, Colour, Drawing, NORMAL, Place, fitted, solid, widest, width,
+};
+use super::style::{Mark, Style};
+use super::{Chart, Look, Point, Series, names};
+
+/// Grey for grid lines, and a lighter grey behind every other row.
+const FAINT: Colour = [215; 3];
+const SHADE: Colour = [244; 3];
+
+/// The colours of the strongest cells: light enough for black letters.
+const STRONG: Colour = [86, 160, 211];
+const WRONG: Colour = [240, 150, 70];
+
+/// Sizes of plots in points: of curves, of the only curves of a figure; the width of rows, and of rows below their labels.
+const CURVES: (f64, f64) = (350.0, 290.0);
+const WIDE: (f64, f64) = (812.0, 320.0);
+const ROWS: f64 = 560.0;
+const NARROW: f64 = 300.0;
+
+/// The width of the longest label of a row, and the least width of a cell.
+const LABEL: f64 = 420.0;
+const CELL: f64 = 58.0;
+
+/// Heights: of a row with one series, of each further series, and of a label above its row.
+const ROW: f64 = 20.0;
+const STEP: f64 = 7.0;
+const LIFT: f64 = 16.0;
+
+/// Heights: of a title, of a row of the legend, of the labels above the plot, and of those below it.
+const HEAD: f64 = 22.0;
+const LEGEND: f64 = 18.0;
+const ABOVE: f64 = 23.0;
+const FOOT: f64 = 46.0;
+
+/// Widths: beside labels, of a sample in the legend, of the space after it, and between entries.
+const BESIDE: f64 = 8.0;
+const SAMPLE: f64 = 34.0;
+const SPACE: f64 = 6.0;
+const BETWEEN: f64 = 14.0;
+
+/// A chart with the positions of its parts.
+pub struct Frame<'c> {
+    chart: &'c Chart,
+    panel: Area,
+    plot: Area,
+    x: Scale,
+    y: Scale,
+    /// Entries of the legend with their positions.
+    legend: Vec<(Place, String, &'c Series)>,
+    /// The height of a row, and of the label above it.
+    row: f64,
+    lift: f64,
+}
+
+impl<'c> Frame<'c> {
+    /// Lays out a chart with a corner at 0; `wide` if it has a page for itself.
+    pub fn new(chart: &'c Chart, wide: bool) -> Self {
+        let points = || chart.series.iter().flat_map(|series| &series.points);
+        let x = Scale::of(&chart.x, points().map(|point| point.x));
+        let ends = points().flat_map(|point| point.ends.into_iter().flatten());
+        let y = Scale::of(&chart.y, points().map(|point| point.y).chain(ends));
+        let (rows, cells) = (!chart.rows.is_empty(), chart.has(Look::Cells));
+        let labels = widest(chart.rows.iter().map(|row| &row.label)).min(LABEL) + BESIDE;
+        let notes = widest(chart.rows.iter().map(|row| &row.note).chain([&chart.notes]));
+        let lift = if rows && !wide && !cells { LIFT } else { 0.0 };
+        let row = lift + ROW + STEP * dots(&chart.series).saturating_sub(1) as f64;
+        let ticks: Vec<String> = y.ticks.iter().map(|tick| written(*tick)).collect();
+        let (left, across) = match (rows, wide) {
+            (true, _) if cells => (labels, cell(chart) * chart.series.len() as f64),
+            (true, true) => (labels, ROWS),
+            (true, false) => (BESIDE, NARROW),
+            (false, true) => (widest(&ticks), WIDE.0),
+            (false, false) => (widest(&ticks), CURVES.0),
+        };
+        let high = match (rows, wide) {
+            (true, _) => row * chart.rows.len() as f64,
+            (false, true) => WIDE.1,
+            (false, false) => CURVES.1,
+        };
+        let left = left + BESIDE;
+        let legend_left = if rows { BESIDE } else { left };
+        let head = if chart.title.is_empty() { 0.0 } else { HEAD };
+        let legend = entries(chart, (legend_left, head), left + across);
+        let above = legend.last().map_or(head, |((_, top), ..)| top + LEGEND) + ABOVE;
+        let plot = Area::sized((left, above), (across, high));
+        let (right, foot) = match (rows, cells) {
+            (_, true) => (BESIDE, BESIDE),
+            (true, _) => (notes + 20.0, FOOT),
+            (false, _) => (12.0, FOOT),
+        };
+        let size = (plot.right + right, plot.bottom + foot);
+        Frame {
+            chart,
+            panel: Area::sized((0.0, 0.0), size),
+            plot,
+            x,
+            y,
+            legend,
+            row,
+            lift,
+        }
+    }
+
+    /// Width and height in points.
+    pub fn size(&self) -> (f64, f64) {
+        let Area {
+            left,
+            top,
+            right,
+            bottom,
+        } = self.panel;
+        (right - left, bottom - top)
+    }
+
+    /// The height above the plot.
+    pub fn head(&self) -> f64 {
+        self.plot.top - self.panel.top
+    }
+
+    /// Moves the panel by a distance, and its plot so that there is this height above it.
+    pub fn place(&mut self, (x, y): Place, head: f64) {
+        let lower = head - self.head();
+        self.plot = self.plot.moved((x, y + lower));
+        self.panel = self.panel.moved((x, y));
+        self.panel.bottom += lower;
+    }
+
+    /// Draws the panel where it is.
+    pub fn draw(&self, drawing: &mut Drawing) {
+        let (x, y) = (self.panel.left, self.panel.top);
+        let middle = self.plot.at(0.5, 0.0).0;
+        let title = fitted(&self.chart.title, NORMAL, 2.0 * (middle - x));
+        drawing.text(&title, NORMAL, (middle, y + 9.0), Anchor::Middle);
+        for ((left, top), label, series) in &self.legend {
+            sample(drawing, (x + left, y + top + 0.5 * LEGEND), label, series);
+        }
+        self.rows(drawing);
+        if self.chart.has(Look::Cells) {
+            return self.cells(drawing);
+        }
+        if self.chart.rows.is_empty() {
+            self.across(drawing, &self.x, &self.chart.x.label);
+            self.upright(drawing);
+        } else {
+            self.across(drawing, &self.y, &self.chart.y.label);
+        }
+        let numbered = || self.chart.series.iter().enumerate();
+        numbered().for_each(|(number, series)| self.band(drawing, number, series));
+        numbered().for_each(|(number, series)| self.series(drawing, number, series));
+        self.names(drawing);
+    }
+
+    /// Grounds, labels and notes of the rows.
+    fn rows(&self, drawing: &mut Drawing) {
+        let (start, end) = (self.panel.left + BESIDE, self.panel.right - BESIDE);
+        let heading = (end, self.plot.top - 0.5 * ABOVE);
+        drawing.text(&self.chart.notes, NORMAL, heading, Anchor::End);
+        for (number, row) in self.chart.rows.iter().enumerate() {
+            let top = self.plot.top + self.row * number as f64;
+            let bottom = top + self.row;
+            let ground = Area {
+                top,
+                bottom,
+                ..self.panel
+            };
+            if number % 2 == 0 && !self.chart.has(Look::Cells) {
+                drawing.fill(&ground.corners(), SHADE, 1.0);
+            }
+            let middle = 0.5 * (top + self.lift + bottom);
+            drawing.text(&row.note, NORMAL, (end, middle), Anchor::End);
+            let (at, most, anchor) = match self.lift > 0.0 {
+                true => (
+                    (start, top + 0.5 * self.lift + 2.0),
+                    end - start,
+                    Anchor::Start,
+                ),
+                false => ((self.plot.left - BESIDE, middle), LABEL, Anchor::End),
+            };
+            drawing.text(&fitted(&row.label, NORMAL, most), NORMAL, at, anchor);
+        }
+    }
+
+    /// Cells, a series being a column.
+    fn cells(&self, drawing: &mut Drawing) {
+        let size = (cell(self.chart), self.row);
+        for (column, series) in self.chart.series.iter().enumerate() {
+            let left = self.plot.left + size.0 * column as f64;
+            let heading = (left + 0.5 * size.0, self.plot.top - 0.5 * ABOVE);
+            drawing.text(&series.label, NORMAL, heading, Anchor::Middle);
+            for point in &series.points {
+                let area = Area::sized((left, self.plot.top + size.1 * point.x), size);
+                let ground = if point.y < 0.0 { WRONG } else { STRONG };
+                let corners = area.corners();
+                drawing.fill(&corners, ground, point.y.abs().min(1.0));
+                drawing.line(&[&corners[..], &corners[..1]].concat(), solid(FAINT, 0.5));
+                drawing.text(&point.name, NORMAL, area.at(0.5, 0.5), Anchor::Middle);
+            }
+        }
+    }
+
+    /// The axis below the plot: grid, ticks, numbers, line and label.
+    fn across(&self, drawing: &mut Drawing, scale: &Scale, label: &str) {
+        // A number that would touch the one before it is left out; its tick stays.
+        let mut free = f64::NEG_INFINITY;
+        for tick in &scale.ticks {
+            let (x, bottom) = self.plot.at(scale.place(*tick).unwrap_or(0.0), 1.0);
+            drawing.line(&[(x, self.plot.top), (x, bottom + 4.0)], solid(FAINT, 0.5));
+            let text = written(*tick);
+            let half = 0.5 * width(&text, NORMAL);
+            if x - half > free && x + half <= self.panel.right + BESIDE {
+                drawing.text(&text, NORMAL, (x, bottom + 13.0), Anchor::Middle);
+                free = x + half + SPACE;
+            }
+        }
+        let [_, _, right, left] = self.plot.corners();
+        drawing.line(&[left, right], solid(BLACK, 1.0));
+        let (x, bottom) = self.plot.at(0.5, 1.0);
+        drawing.text(label, NORMAL, (x, bottom + 32.0), Anchor::Middle);
+    }
+
+    /// The axis to the left of the plot, with its label above.
+    fn upright(&self, drawing: &mut Drawing) {
+        for tick in &self.y.ticks {
+            let down = 1.0 - self.y.place(*tick).unwrap_or(0.0);
+            let (x, y) = self.plot.at(0.0, down);
+            drawing.line(&[(x, y), self.plot.at(1.0, down)], solid(FAINT, 0.5));
+            drawing.text(&written(*tick), NORMAL, (x - SPACE, y), Anchor::End);
+        }
+        let [top, .., bottom] = self.plot.corners();
+        drawing.line(&[top, bottom], solid(BLACK, 1.0));
+        let label = (self.panel.left + BESIDE, self.plot.top - 0.5 * ABOVE - 2.0);
+        drawing.text(&self.chart.y.label, NORMAL, label, Anchor::Start);
+    }
+
+    /// The position of a value of a series; `None` for one that cannot be shown.
+    fn at(&self, series: usize, x: f64, y: f64) -> Option<Place> {
+        let (all, share) = (&self.chart.series, self.y.place(y)?);
+        if self.chart.rows.is_empty() {
+            return Some(self.plot.at(self.x.place(x)?, 1.0 - share));
+        }
+        let step = match all[series].look {
+            Look::Ticks => 0.0,
+            _ => dots(&all[..series]) as f64 - 0.5 * (dots(all) as f64 - 1.0),
+        };
+        let down = self.row * x + 0.5 * (self.row + self.lift) + STEP * step;
+        Some((self.plot.at(share, 0.0).0, self.plot.top + down))
+    }
+
+    /// The points of a series on the drawing.
+    fn marks(&self, number: usize, series: &'c Series) -> Vec<(Mark, &'c Point)> {
+        let marks = series.points.iter().filter_map(|point| {
+            let ends = |ends: Option<[f64; 2]>| {
+                let [low, high] = ends?.map(|end| self.at(number, point.x, end));
+                Some([low?, high?])
+            };
+            let mark = Mark {
+                at: self.at(number, point.x, point.y)?,
+                ends: ends(point.ends),
+                core: ends(point.core),
+                half: 0.5 * (self.row - self.lift) - 2.0,
+            };
+            Some((mark, point))
+        });
+        marks.collect()
+    }
+
+    /// The band of a curve with intervals.
+    fn band(&self, drawing: &mut Drawing, number: usize, series: &'c Series) {
+        let marks = self.marks(number, series);
+        let ends: Vec<[Place; 2]> = marks.iter().filter_map(|(mark, _)| mark.ends).collect();
+        if series.look == Look::Curve && ends.len() > 1 {
+            let upper = ends.iter().map(|[_, high]| *high);
+            let lower = ends.iter().rev().map(|[low, _]| *low);
+            let corners: Vec<Place> = upper.chain(lower).collect();
+            drawing.fill(&corners, Style::of(series.style).colour, 0.18);
+        }
+    }
+
+    /// The line of a series and its points. The only point of a curve has a whisker in place of a band.
+    fn series(&self, drawing: &mut Drawing, number: usize, series: &'c Series) {
+        let style = Style::of(series.style);
+        let marks = self.marks(number, series);
+        let places: Vec<Place> = marks.iter().map(|(mark, _)| mark.at).collect();
+        style.line(drawing, series.look, &places);
+        for (mark, _) in &marks {
+            let ends = mark
+                .ends
+                .filter(|_| series.look != Look::Curve || marks.len() == 1);
+            style.mark(drawing, series.look, Mark { ends, ..*mark });
+        }
+    }
+
+    /// The names of points, in front of everything.
+    fn names(&self, drawing: &mut Drawing) {
+        let (mut named, mut markers, mut curves) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, series) in self.chart.series.iter().enumerate() {
+            let marks = self.marks(number, series);
+            let places = marks.iter().map(|(mark, _)| mark.at);
+            match series.look {
+                Look::Dots => markers.extend(places),
+                _ => curves.push(places.collect()),
+            }
+            let names = marks
+                .iter()
+                .map(|(mark, point)| (mark.at, point.name.as_str()));
+            named.extend(names.filter(|(_, name)| !name.is_empty()));
+        }
+        names::draw(drawing, self.plot, &named, &markers, &curves);
+    }
+}
+
+/// The number of series that are beside each other in a row.
+fn dots(series: &[Series]) -> usize {
+    let beside = |series: &&Series| !matches!(series.look, Look::Ticks | Look::Cells);
+    series.iter().filter(beside).count()
+}
+
+/// The width of a cell.
+fn cell(chart: &Chart) -> f64 {
+    let points = chart.series.iter().flat_map(|series| &series.points);
+    let labels = chart.series.iter().map(|series| &series.label);
+    (widest(points.map(|point| &point.name).chain(labels)) + 1.5 * BESIDE).max(CELL)
+}
+
+/// The entries of a legend, in rows up to `right`.
+fn entries<'c>(chart: &'c Chart, start: Place, right: f64) -> Vec<(Place, String, &'c Series)> {
+    let (mut left, mut top) = start;
+    let named = chart.series.iter();
+    let named = named.filter(|series| !series.label.is_empty() && series.look != Look::Cells);
+    let entry = |series: &'c Series| {
+        let text = fitted(&series.label, NORMAL, right - start.0 - SAMPLE - SPACE);
+        let own = SAMPLE + SPACE + width(&text, NORMAL);
+        if left > start.0 && left + own > right {
+            (left, top) = (start.0, top + LEGEND);
+        }
+        let at = (left, top);
+        left += own + BETWEEN;
+        (at, text, series)
+    };
+    named.map(entry).collect()
+}
+
+/// An entry of the legend: how a series looks, and its name.
+fn sample(drawing: &mut Drawing, (x, y): Place, label: &str, series: &Series) {
+    let style = Style::of(series.style);
+    let at = |share: f64| (x + share * SAMPLE, y);
+    style.line(drawing, series.look, &[at(0.0), at(1.0)]);
+    let whisker = matches!(series.look, Look::Dots | Look::Quantiles);
+    let mark = Mark {
+        at: at(0.5),
+        ends: whisker.then_some([at(0.0), at(1.0)]),
+        core: (series.look == Look::Quantiles).then_some([at(0.25), at(0.75)]),
+        half: SPACE,
+    };
+    style.mark(drawing, series.look, mark);
+    drawing.text(label, NORMAL, (x + SAMPLE + SPACE, y), Anchor::Start);
+}
