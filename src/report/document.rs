@@ -71,21 +71,17 @@ fn part_text(part: &Part) -> Option<String> {
 }
 
 /// The sections as a page.
-///
-/// Errors: a figure that cannot be drawn.
-pub fn page(title: &str, sections: &[Section], date: &str) -> Result<String, String> {
+pub fn page(title: &str, sections: &[Section], date: &str) -> String {
     let mut all = Markup::default();
     for section in sections {
-        let parts = section.parts.iter().map(part_markup);
-        let parts: Vec<Markup> = parts.collect::<Result<_, _>>()?;
-        let below = html! { @for part in parts { (part) } };
+        let below = html! { @for part in &section.parts { (part_markup(part)) } };
         all.0 += &html::section(&section.title, &below).0;
     }
-    Ok(html::page(title, &all, date))
+    html::page(title, &all, date)
 }
 
-fn part_markup(part: &Part) -> Result<Markup, String> {
-    Ok(match part {
+fn part_markup(part: &Part) -> Markup {
+    match part {
         Part::Text(text) => html! { p { (text) } },
         Part::Terms(terms) => html::terms(terms.iter().cloned()),
         Part::Table(table) => html! {
@@ -103,5 +99,5 @@ fn part_markup(part: &Part) -> Result<Markup, String> {
             html::figure(&untitled, &alt, caption)
         }
         Part::Page(markup) => markup.clone(),
-    })
+    }
 }

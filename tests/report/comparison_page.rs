@@ -16,7 +16,7 @@ fn made() -> RunInfo {
 #[test]
 fn the_page_is_whole() {
     let png = png(2, 2);
-    let text = page(&made(), &report(true), &[("pixels".into(), png)]).unwrap();
+    let text = page(&made(), &report(true), &[("pixels".into(), png)]);
     let tags = tags(&text);
     let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
     // Three figures, each in a wide and a narrow version.
@@ -46,7 +46,7 @@ fn what_is_not_there_has_no_section() {
     report.pairs.clear();
     report.spaces[0].warnings.clear();
     report.spaces[0].distance_ratio = None;
-    let text = page(&made(), &report, &[]).unwrap();
+    let text = page(&made(), &report, &[]);
     tags(&text);
     for absent in [
         "Query by query",
@@ -61,7 +61,7 @@ fn what_is_not_there_has_no_section() {
 
 #[test]
 fn first_the_findings_then_the_main_figure_then_the_tables() {
-    let text = page(&made(), &report(true), &[]).unwrap();
+    let text = page(&made(), &report(true), &[]);
     let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}"));
     let order = [
         "of the queries are outside the hull (of the",
@@ -80,7 +80,7 @@ fn long_names_of_files_stand_once_in_the_table_of_spaces() {
     let typed = "file:/data/train.npy,/data/test.npy";
     report.spaces[0].space = typed.into();
     report.pairs[0].a = typed.into();
-    let text = page(&made(), &report, &[(typed.into(), png(2, 2))]).unwrap();
+    let text = page(&made(), &report, &[(typed.into(), png(2, 2))]);
     let (broken, whole) = ("file:/<wbr>data", "file:/data/train.npy");
     assert_eq!(
         (text.matches(broken).count(), text.matches(whole).count()),
@@ -93,7 +93,7 @@ fn long_names_of_files_stand_once_in_the_table_of_spaces() {
 fn dimensions_and_what_they_leave_out_are_shown() {
     let mut report = report(false);
     report.spaces[1].repeated_rows = 46;
-    let text = page(&made(), &report, &[]).unwrap();
+    let text = page(&made(), &report, &[]);
     assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td>") && !text.contains(">MLE<"));
     assert!(
         text.contains("equal reference rows, which these two count once.") && text.contains(">46<")
@@ -103,7 +103,7 @@ fn dimensions_and_what_they_leave_out_are_shown() {
 #[test]
 fn classes_without_rows_and_undecided_queries_are_explained() {
     let mut report = report(true);
-    let text = |report: &Report| page(&made(), report, &[]).unwrap();
+    let text = |report: &Report| page(&made(), report, &[]);
     let said = text(&report);
     assert!(said.contains("at least as many are outside, but for undecided queries"));
     assert!(said.contains("A dash stands where the reference has no row of the class."));
@@ -123,7 +123,7 @@ fn many_pairs_are_folded() {
         other.a = format!("space-{number}");
         report.pairs.push(other);
     }
-    let text = page(&made(), &report, &[]).unwrap();
+    let text = page(&made(), &report, &[]);
     assert!(text.contains("The other 20 pairs") && text.contains("for 1 of 21 pairs"));
 }
 
@@ -192,7 +192,7 @@ fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
 
 #[test]
 fn pairs_that_differ_after_correction_are_counted() {
-    let pairs = |report: &Report| page(&made(), report, &[]).unwrap();
+    let pairs = |report: &Report| page(&made(), report, &[]);
     let mut found = report(false);
     assert!(pairs(&found).contains("1 of 1 pairs"));
     found.pairs[0].p_holm = 0.05;

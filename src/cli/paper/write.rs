@@ -66,5 +66,5 @@ fn files(folder: &Path, all: &Collection) -> Result<()> {
     for (name, figure) in show::figures(all) {
         plot::write_both(folder, &name, &figure)?;
     }
-    file::write_drawn(&folder.join("report.html"), show::page(all))
+    file::write_bytes(&folder.join("report.html"), show::page(all).as_bytes())
 }

@@ -41,17 +41,11 @@ pub fn write_page(
     report: &Report,
     sheets: &[(String, Vec<u8>)],
 ) -> Result<()> {
-    file::write_drawn(path, page(made, report, sheets))
+    file::write_bytes(path, page(made, report, sheets).as_bytes())
 }
 
 /// The page as HTML: the findings, the figures, the numbers, and how it was made.
-///
-/// Errors: a figure that cannot be drawn.
-pub fn page(
-    made: &RunInfo,
-    report: &Report,
-    sheets: &[(String, Vec<u8>)],
-) -> Result<String, String> {
+pub fn page(made: &RunInfo, report: &Report, sheets: &[(String, Vec<u8>)]) -> String {
     let (short, typed) = shortened(report);
     let mut all = sections(&short, &typed);
     if !sheets.is_empty() {

@@ -21,7 +21,7 @@ pub fn text(outcomes: &Outcomes) -> String {
 
 /// Writes a page about these outcomes alone.
 ///
-/// Errors: a figure that cannot be drawn, a file that cannot be written.
+/// Errors: a file that cannot be written.
 pub fn write_page(
     path: &Path,
     command: &str,
@@ -30,7 +30,8 @@ pub fn write_page(
 ) -> Result<(), Error> {
     let made = Section::page("How it was made", html::code(command));
     let sections = [section(outcomes), made];
-    file::write_drawn(path, document::page(&sections[0].title, &sections, date))
+    let page = document::page(&sections[0].title, &sections, date);
+    file::write_bytes(path, page.as_bytes())
 }
 
 /// The answer to the question which notion predicts the outcomes, with figures and numbers.

@@ -18,9 +18,7 @@ pub fn text(collection: &Collection) -> String {
 }
 
 /// All experiments as one page.
-///
-/// Errors: a figure that cannot be drawn.
-pub fn page(collection: &Collection) -> Result<String, String> {
+pub fn page(collection: &Collection) -> String {
     let title = "Learning in high dimension always amounts to extrapolation: the experiments";
     document::page(title, &sections(collection), &collection.date)
 }
