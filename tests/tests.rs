@@ -72,6 +72,8 @@ mod pictures;
 /// Images go into a network as Pillow, torchvision, transformers and timm prepare them.
 #[cfg(feature = "onnx")]
 mod preparation;
+/// The lines that are printed during long work.
+mod progress;
 /// A prepared reference (`fit`): a file gives the same answers, and wrong files are refused.
 mod ready;
 /// Files that are recognised but not read.

@@ -1,8 +1,11 @@
 //! The engines that a bench compares: the CPU, and each adapter in each precision that it supports.
 
 use super::product;
+use crate::control::Control;
+use crate::error::Result;
 use crate::scan::{CpuEngine, Engine};
 use crate::study::bench::{Proved, Shape};
+use crate::warnings::Warnings;
 use std::sync::Arc;
 
 /// Prepares plain matrix products of a shape. The returned function runs one and returns its seconds, or `None` if the
@@ -58,8 +61,33 @@ impl Candidate {
     }
 }
 
-#[cfg(feature = "gpu")]
-pub use gpu::gpus;
+/// The CPU, whose answers the others must have, and every real adapter, with `software` the software adapters too; `memory`
+/// is the most that is used of an adapter's.
+///
+/// An adapter that cannot be used is left out, with a warning. Errors: [`crate::Error::Interrupted`].
+pub fn candidates(
+    software: bool,
+    memory: Option<u64>,
+    warnings: &mut Warnings,
+    control: &Control,
+) -> Result<Vec<Candidate>> {
+    let mut all = vec![Candidate::cpu()];
+    #[cfg(feature = "gpu")]
+    all.extend(gpu::gpus(software, memory, warnings, control)?);
+    #[cfg(not(feature = "gpu"))]
+    let _ = (memory, control);
+    if all.len() == 1 {
+        let why = match (cfg!(feature = "gpu"), software) {
+            (false, _) => "this program was built without the feature `gpu`: only the CPU is timed",
+            (_, true) => "no adapter can be used: only the CPU is timed",
+            (_, false) => {
+                "no GPU can be used: only the CPU is timed (--software times software adapters)"
+            }
+        };
+        warnings.add(why.into());
+    }
+    Ok(all)
+}
 
 #[cfg(feature = "gpu")]
 mod gpu {
@@ -74,8 +102,6 @@ mod gpu {
     use std::sync::Arc;
 
     /// Every real adapter, and with `software` the software adapters too, in every precision that each supports.
-    ///
-    /// An adapter that cannot be used is left out, with a warning. Errors: [`Error::Interrupted`].
     pub fn gpus(
         software: bool,
         memory: Option<u64>,

@@ -13,9 +13,7 @@ mod measure;
 mod product;
 mod workload;
 
-#[cfg(feature = "gpu")]
-pub use candidates::gpus;
-pub use candidates::{Candidate, PrepareProduct, ReadBack};
+pub use candidates::{Candidate, PrepareProduct, ReadBack, candidates};
 #[cfg(feature = "gpu")]
 pub use devices::survey;
 pub use machine::{date, machine};

@@ -1,14 +1,16 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
-use super::judge::Judging;
+use super::judge::{Judging, TargetArgs};
 use super::progress::{ASKING, Advice, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::inputs::JudgedInputs;
-use crate::job::judging::{self, Defaults, JudgingArgs};
+use crate::job::judge::Judge;
+use crate::job::judging::{self, ANALYZE, JudgingArgs};
 use crate::job::row_args::{COLUMNS, RowArgs};
-use crate::store::hull_file::is_hull;
+use crate::report::file;
+use crate::report::hull_file::is_hull;
 use crate::study::analyze::AnalysisPlan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,12 +44,8 @@ pub struct Args {
     reference: Option<String>,
     /// The rows to ask about
     queries: Option<String>,
-    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl (- for CSV on stdout, without the table)
-    #[arg(short, long, value_name = "FILE|-")]
-    output: Option<PathBuf>,
-    /// Write the summary as JSON (- for stdout)
-    #[arg(long, value_name = "FILE|-")]
-    json: Option<String>,
+    #[command(flatten)]
+    targets: TargetArgs,
     /// Write a certificate for each verdict (.parquet), for `hullscope verify`
     #[arg(long, value_name = "FILE", conflicts_with = "no_hull")]
     certificates: Option<PathBuf>,
@@ -73,13 +71,6 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// The defaults of `analyze`: verdicts, and no distances.
-pub(super) const DEFAULTS: Defaults = Defaults {
-    distance: false,
-    gap: 0.01,
-    leave_one_out: 0,
-};
-
 /// Options that make each stage faster.
 const QUICKER: Advice = &[
     &[(
@@ -90,38 +81,30 @@ const QUICKER: Advice = &[
     JUDGING,
 ];
 
-impl Args {
-    /// Every file, folder and pattern that is read.
-    fn files(&self) -> Vec<String> {
-        let sets = [&self.reference, &self.queries].into_iter().flatten();
-        sets.cloned().chain(self.judging.files()).collect()
-    }
-
-    fn plan(&self) -> AnalysisPlan {
-        AnalysisPlan {
-            self_test: self.self_test,
-            ..self.judging.plan(!self.no_hull, DEFAULTS)
-        }
-    }
-}
-
 /// Runs the command.
-pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+    let sets = [&args.reference, &args.queries].into_iter().flatten();
+    let inputs: Vec<String> = sets.cloned().chain(args.judging.files()).collect();
+    let open = || {
+        let plan = AnalysisPlan {
+            self_test: args.self_test,
+            ..args.judging.plan(!args.no_hull, ANALYZE)
+        };
+        Ok((both_sets(args, control)?, plan))
+    };
+    if args.help_columns {
+        let (judged, plan) = open()?;
+        let judge = Judge::new(super::command_line(), judged, plan);
+        return file::print(&judge.help_columns()?);
+    }
     let judging = Judging {
         run: &args.run,
         rows: &args.rows,
-        inputs: args.files(),
-        output: args.output.as_deref(),
-        json: args.json.as_deref(),
+        targets: &args.targets,
         certificates: args.certificates.as_deref(),
-        help_columns: args.help_columns,
         advice: QUICKER,
     };
-    let open = || {
-        let opened = both_sets(&args, control)?;
-        Ok((opened, args.plan()))
-    };
-    judging.judge(open, control)
+    judging.judge(&inputs, control, open)
 }
 
 /// Both sets; the reference may be a `.hull` file of `hullscope fit`.

@@ -1,15 +1,14 @@
 //! `hullscope bench`: is a GPU worth it here?
 
-use super::numbers;
-use super::run::tell_notes;
-use crate::bench::{self, BenchPlan, Candidate};
+use super::run::{start_threads, tell_notes, threads};
+use crate::bench::{self, BenchPlan};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::guard::Outputs;
 use crate::job::memory;
 use crate::report::bench::{self as show, BenchContext};
-use crate::report::plot;
-use crate::store::file;
-use crate::study::bench::{Report, Shape};
+use crate::report::{file, plot};
+use crate::study::bench::Shape;
 use crate::warnings::Warnings;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,7 +75,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N", value_parser = numbers::threads)]
+    #[arg(long, value_name = "N", value_parser = threads())]
     threads: Option<usize>,
     /// No warnings and no progress; the table stays
     #[arg(short, long)]
@@ -85,24 +84,11 @@ pub struct Args {
 
 impl Args {
     fn plan(&self) -> BenchPlan {
-        let (mut sizes, mut dims) = (self.sizes.clone(), self.dims.clone());
-        if self.plot.is_some() && sizes.is_empty() {
-            sizes = [16, 8, 4, 2, 1].map(|part| self.rows / part).to_vec();
-            sizes.retain(|&n| n > 0);
-        }
-        if self.plot.is_some() && dims.is_empty() {
-            dims = [8, 4, 2, 1].map(|part| self.dim / part).to_vec();
-            dims.push(self.dim.saturating_mul(2));
-            dims.retain(|&d| d > 0);
-        }
-        for sweep in [&mut sizes, &mut dims] {
-            sweep.sort_unstable();
-            sweep.dedup();
-        }
+        let (n, d) = (self.rows, self.dim);
         BenchPlan {
             shape: Shape {
-                rows: self.rows,
-                dim: self.dim,
+                rows: n,
+                dim: d,
                 queries: self.queries,
                 k: self.k,
             },
@@ -111,26 +97,43 @@ impl Args {
             repeats: self.repeats,
             patience: self.patience,
             hull: !self.no_hull,
-            sizes,
-            dims,
+            sizes: self.curve(&self.sizes, [n / 16, n / 8, n / 4, n / 2, n]),
+            dims: self.curve(&self.dims, [d / 8, d / 4, d / 2, d, d.saturating_mul(2)]),
         }
+    }
+
+    /// The numbers that were typed, or with --plot the usual ones; ascending.
+    fn curve(&self, typed: &[usize], usual: [usize; 5]) -> Vec<usize> {
+        let mut all = match typed.is_empty() && self.plot.is_some() {
+            true => usual.into_iter().filter(|&number| number > 0).collect(),
+            false => typed.to_vec(),
+        };
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 }
 
 /// Runs the command. Exit code 1 if an engine's answers differ from the CPU's.
-pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
-    super::threads(args.threads)?;
+pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
     let plan = args.plan();
     plan.check()?;
     check_memory(&plan)?;
-    check_outputs(&args)?;
+    let outputs = Outputs {
+        files: args.plot.as_deref().into_iter().collect(),
+        json: args.json.as_deref(),
+        ..Outputs::default()
+    };
+    outputs.check(&[])?;
+    args.plot.as_deref().map_or(Ok(()), plot::check)?;
+    start_threads(args.threads)?;
     let mut watch = |what: &str| {
         if !args.quiet {
             file::tell(what);
         }
     };
     let mut warnings = Warnings::default();
-    let engines = candidates(&args, &mut warnings, control)?;
+    let engines = bench::candidates(args.software, args.gpu_memory, &mut warnings, control)?;
     let report = bench::run(&plan, &engines, control, &mut watch)?;
     for candidate in &engines {
         warnings.extend(candidate.engine.take_warnings());
@@ -143,37 +146,15 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
         machine: bench::machine(),
         warnings: warnings.take(),
     };
-    write(&args, &context, &report)?;
-    Ok(if report.agrees() { 0 } else { 1 })
-}
-
-/// The CPU, whose answers the others must have, and the adapters.
-fn candidates(args: &Args, warnings: &mut Warnings, control: &Control) -> Result<Vec<Candidate>> {
-    let adapters = adapters(args, warnings, control)?;
-    if adapters.is_empty() {
-        warnings.add(no_gpu(args).into());
+    tell_notes(args.quiet, &context.warnings);
+    if let Some(path) = &args.plot {
+        plot::write(path, &show::figure(&context, &report))?;
     }
-    Ok(std::iter::once(Candidate::cpu()).chain(adapters).collect())
-}
-
-#[cfg(feature = "gpu")]
-fn adapters(args: &Args, warnings: &mut Warnings, control: &Control) -> Result<Vec<Candidate>> {
-    bench::gpus(args.software, args.gpu_memory, warnings, control)
-}
-
-#[cfg(not(feature = "gpu"))]
-fn adapters(_: &Args, _: &mut Warnings, _: &Control) -> Result<Vec<Candidate>> {
-    Ok(Vec::new())
-}
-
-fn no_gpu(args: &Args) -> &'static str {
-    if !cfg!(feature = "gpu") {
-        "this program was built without the feature `gpu`: only the CPU is timed"
-    } else if args.software {
-        "no adapter can be used: only the CPU is timed"
-    } else {
-        "no GPU can be used: only the CPU is timed (--software times software adapters)"
-    }
+    outputs.deliver(
+        || show::json(&context, &report),
+        || show::table(&context, &report),
+    )?;
+    Ok(u8::from(!report.agrees()))
 }
 
 /// Refuses sizes that do not fit the machine's memory.
@@ -188,20 +169,4 @@ fn check_memory(plan: &BenchPlan) -> Result<()> {
         ))),
         _ => Ok(()),
     }
-}
-
-/// Refuses paths that cannot be written, or are named twice, before anything is measured.
-fn check_outputs(args: &Args) -> Result<()> {
-    super::check_files(&[args.plot.as_deref()], args.json.as_deref(), &[])?;
-    args.plot.as_deref().map_or(Ok(()), plot::check)
-}
-
-/// Prints the results, and writes the files that were asked for.
-fn write(args: &Args, context: &BenchContext, report: &Report) -> Result<()> {
-    tell_notes(args.quiet, &context.warnings);
-    if let Some(path) = &args.plot {
-        plot::write(path, &show::figure(context, report))?;
-    }
-    let json = || show::json(context, report);
-    super::deliver(args.json.as_deref(), json, || show::table(context, report))
 }

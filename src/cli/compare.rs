@@ -1,15 +1,14 @@
 //! `hullscope compare`: the same queries through several spaces.
 
-use super::progress::{ASKING, Advice, Bar, JUDGING};
+use super::progress::{ASKING, Advice, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::Result;
-use crate::job::backend::Chosen;
 use crate::job::compare::Options;
-use crate::job::results;
+use crate::job::guard::Outputs;
 use crate::job::row_args::COLUMNS;
-use crate::job::{folder, judging};
-use crate::store::file;
+use crate::job::{folder, judging, results};
+use crate::report::file;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -76,31 +75,32 @@ fn examples() -> String {
 }
 
 /// Runs the command.
-pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
-    super::threads(args.run.threads)?;
+pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let what = &args.what;
     let specs = what.specs()?;
     what.plan().analysis.check()?;
-    let inputs = what.inputs(specs.as_deref().unwrap_or_default());
-    let output = args.output.as_deref();
-    let _lock = super::check_outputs(output, args.json.as_deref(), &inputs)?;
-    if let Some(output) = output {
-        let owner = what.owner(specs.as_deref().unwrap_or_default());
-        results::check(output, &owner, what.replace)?;
+    let known = specs.as_deref().unwrap_or_default();
+    let outputs = Outputs {
+        folder: args.output.as_deref(),
+        json: args.json.as_deref(),
+        ..Outputs::default()
+    };
+    let _lock = outputs.check(&what.inputs(known))?;
+    if let Some(folder) = outputs.folder {
+        results::check(folder, &what.owner(known), what.replace)?;
     }
-    let Chosen { engine, note } = args.run.backend.engine(what.rows.memory, control)?;
-    let bar = Bar::advising(control, args.run.shown(), QUICKER);
-    let job = what.open(&super::command_line(), specs, control)?;
+    let command = super::command_line();
     if args.help_columns {
-        drop(bar);
+        let job = what.open(&command, specs, control)?;
         return file::print(&job.help_columns()?);
     }
-    args.run.tell(note);
-    let done = job.run(&*engine, output, control)?;
+    let (engine, bar) = args.run.begin(what.rows.memory, QUICKER, control)?;
+    let job = what.open(&command, specs, control)?;
+    let done = job.run(&*engine, outputs.folder, control)?;
     drop(bar);
-    args.run.note(done.all_notes());
-    if let Some(output) = output {
+    args.run.manner.note(done.all_notes());
+    if let Some(output) = outputs.folder {
         folder::write(output, &done)?;
     }
-    super::deliver(args.json.as_deref(), || done.json(), || done.text())
+    outputs.deliver(|| done.json(), || done.text())
 }

@@ -2,7 +2,10 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::store::file;
+#[cfg(feature = "gpu")]
+use crate::report::devices;
+use crate::report::{file, json};
+use serde_json::Value;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,23 +23,25 @@ pub struct Args {
 }
 
 /// Runs the command.
-#[cfg(feature = "gpu")]
 pub fn run(args: &Args, control: &Control) -> Result<()> {
-    use crate::report::devices;
-    let found = crate::bench::survey(control)?;
-    if let Some(target) = &args.json {
-        return file::write_text(target, &crate::report::json::pretty(&devices::json(&found)));
+    let (json, table) = found(control)?;
+    match &args.json {
+        Some(target) => file::write_text(target, &json::pretty(&json)),
+        None => file::print(&table),
     }
-    file::print(&devices::table(&found))
 }
 
-/// Runs the command.
+/// The adapters as JSON and as a table.
+#[cfg(feature = "gpu")]
+fn found(control: &Control) -> Result<(Value, String)> {
+    let found = crate::bench::survey(control)?;
+    Ok((devices::json(&found), devices::table(&found)))
+}
+
 #[cfg(not(feature = "gpu"))]
-pub fn run(args: &Args, _: &Control) -> Result<()> {
-    if let Some(target) = &args.json {
-        let found = serde_json::json!({ "adapters": [], "auto": {
-            "backend": "cpu", "adapter": null, "why": crate::job::backend::NOT_BUILT } });
-        return file::write_text(target, &crate::report::json::pretty(&found));
-    }
-    file::print(&format!("{}\n", crate::job::backend::NOT_BUILT))
+fn found(_: &Control) -> Result<(Value, String)> {
+    let why = crate::job::backend::NOT_BUILT;
+    let auto = serde_json::json!({ "backend": "cpu", "adapter": null, "why": why });
+    let found = serde_json::json!({ "adapters": [], "auto": auto });
+    Ok((found, format!("{why}\n")))
 }

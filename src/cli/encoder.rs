@@ -1,17 +1,17 @@
 //! `hullscope encoder`: the tensors of a network that `onnx:FILE@TENSOR` may name.
 
 use crate::error::{Error, Result};
-#[cfg(feature = "onnx")]
-use crate::report::{json, text_table};
-#[cfg(feature = "onnx")]
-use crate::space;
 use crate::space::spec;
-#[cfg(feature = "onnx")]
-use crate::space::spec::{OnnxArgs, SpaceStage, Spec};
-use crate::store::file;
-#[cfg(feature = "onnx")]
-use std::path::Path;
 use std::path::PathBuf;
+#[cfg(feature = "onnx")]
+use {
+    crate::job::guard::Outputs,
+    crate::report::{file, json, text_table},
+    crate::space,
+    crate::space::spec::{OnnxArgs, SpaceStage, Spec},
+    serde_json::json,
+    std::path::Path,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,31 +77,28 @@ fn network(typed: &Path) -> Result<PathBuf> {
 #[cfg(feature = "onnx")]
 pub fn run(args: &Args) -> Result<()> {
     let network = &network(&args.network)?;
-    let inputs = space::network_files(network);
-    let inputs: Vec<String> = inputs
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
-    super::check_outputs(None, args.json.as_deref(), &inputs)?;
+    let inputs = space::network_files(network).into_iter();
+    let inputs: Vec<String> = inputs.map(|file| file.display().to_string()).collect();
+    let outputs = Outputs {
+        json: args.json.as_deref(),
+        ..Outputs::default()
+    };
+    outputs.check(&inputs)?;
     let tensors = space::network_tensors(network, args.size)?;
+    let network = network.display().to_string();
     if tensors.is_empty() {
         return Err(Error::Usage(format!(
-            "no tensor of {} has a row for each image",
-            network.display()
+            "no tensor of {network} has a row for each image"
         )));
     }
-    if let Some(target) = &args.json {
-        let rows: Vec<_> = tensors
-            .iter()
-            .map(|t| {
-                serde_json::json!({
-                    "tensor": t.name, "operator": t.operator, "module": t.module, "shape": t.shape,
-                    "numbers": t.shape.as_ref().map(|shape| shape.iter().product::<usize>()),
-                })
-            })
-            .collect();
-        let network = network.display().to_string();
-        let found = serde_json::json!({ "network": network, "tensors": rows });
+    let rows = tensors.iter().map(|t| {
+        json!({
+            "tensor": t.name, "operator": t.operator, "module": t.module, "shape": t.shape,
+            "numbers": t.shape.as_ref().map(|shape| shape.iter().product::<usize>()),
+        })
+    });
+    if let Some(target) = outputs.json {
+        let found = json!({ "network": network, "tensors": rows.collect::<Vec<_>>() });
         return file::write_text(target, &json::pretty(&found));
     }
     let mut table = text_table::table();

@@ -14,9 +14,8 @@ mod errors;
 mod fit;
 mod interrupt;
 mod judge;
-mod numbers;
 mod paper;
-mod progress;
+pub mod progress;
 mod run;
 mod score;
 mod sweep;
@@ -24,19 +23,11 @@ mod top;
 mod verify;
 
 use crate::control::Control;
-use crate::error::Error;
-use crate::job::archive;
-use crate::job::guard::{self, resolved};
-use crate::job::lock::Lock;
-use crate::report::json;
-use crate::rows::check_repeatable;
-use crate::store::file;
-use crate::store::file::tell;
+use crate::error::{Error, Result};
+use crate::report::file::tell;
 use clap::{Parser, Subcommand};
-use serde_json::Value;
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -66,73 +57,6 @@ enum Command {
     Bench(bench::Args),
 }
 
-/// Refuses outputs that cannot be written, or that are inputs, before anything is computed. The folder is locked for this
-/// run as long as the returned lock lives.
-fn check_outputs(
-    folder: Option<&Path>,
-    json: Option<&str>,
-    inputs: &[String],
-) -> crate::error::Result<Option<Lock>> {
-    guard::check(&[], json, folder, inputs)?;
-    if let Some(folder) = folder {
-        inputs
-            .iter()
-            .try_for_each(|input| check_repeatable(input))?;
-        archive::check(folder)?;
-    }
-    if let (Some(folder), Some(json)) = (folder, json.filter(|target| *target != "-"))
-        && resolved(Path::new(json)).parent() == resolved(&folder.join("x")).parent()
-    {
-        return Err(Error::Usage(format!(
-            "--json {json} is in the folder of -o, which may hold only the command's own files; name another place (summary.json \
-             is written there anyway)"
-        )));
-    }
-    json.map_or(Ok(()), file::check_text)?;
-    folder.map(Lock::take).transpose()
-}
-
-/// Refuses outputs of a command that are inputs, or that are named twice, and a `json` that cannot be written.
-fn check_files(
-    files: &[Option<&Path>],
-    json: Option<&str>,
-    inputs: &[String],
-) -> crate::error::Result<()> {
-    let of_json = json.filter(|target| *target != "-").map(Path::new);
-    let named = files.iter().copied().chain([of_json]).flatten();
-    let named: Vec<&Path> = named.collect();
-    check_apart(&named)?;
-    guard::check(&named, None, None, inputs)?;
-    json.map_or(Ok(()), file::check_text)
-}
-
-/// Writes results as JSON where that was asked for, and prints them as text unless the JSON was printed.
-fn deliver(
-    target: Option<&str>,
-    value: impl FnOnce() -> Value,
-    text: impl FnOnce() -> String,
-) -> crate::error::Result<()> {
-    if let Some(target) = target {
-        file::write_text(target, &json::pretty(&value()))?;
-    }
-    match target {
-        Some("-") => Ok(()),
-        _ => file::print(&text()),
-    }
-}
-
-/// Refuses two outputs of one command that are the same file ([`Error::Usage`]).
-fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
-    let places: Vec<PathBuf> = outputs.iter().map(|path| resolved(path)).collect();
-    match (0..places.len()).find(|&place| places[..place].contains(&places[place])) {
-        None => Ok(()),
-        Some(place) => Err(Error::Usage(format!(
-            "{} is named for two outputs",
-            outputs[place].display()
-        ))),
-    }
-}
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     ExitCode::from(run(std::env::args_os().collect()))
@@ -152,20 +76,21 @@ pub fn run(words: Vec<OsString>) -> u8 {
     };
     let control = Arc::new(Control::default());
     interrupt::stop_when_asked(&control);
-    let outcome: crate::error::Result<u8> = match cli.command {
-        Command::Analyze(args) => analyze::run(args, &control).map(|()| 0),
-        Command::Fit(args) => fit::run(&args, &control).map(|()| 0),
-        Command::Score(args) => score::run(&args, &control).map(|()| 0),
+    let done = |outcome: Result<()>| outcome.map(|()| 0);
+    let outcome = match &cli.command {
+        Command::Analyze(args) => done(analyze::run(args, &control)),
+        Command::Fit(args) => done(fit::run(args, &control)),
+        Command::Score(args) => done(score::run(args, &control)),
+        Command::Compare(args) => done(compare::run(args, &control)),
+        Command::Errors(args) => done(errors::run(args, &control)),
+        Command::Embed(args) => done(embed::run(args, &control)),
+        Command::Sweep(args) => done(sweep::run(args, &control)),
+        Command::Top(args) => done(top::run(args, &control)),
+        Command::Paper(args) => done(paper::run(args, &control)),
         Command::Verify(args) => verify::run(args, &control),
-        Command::Devices(args) => devices::run(&args, &control).map(|()| 0),
-        Command::Encoder(args) => encoder::run(&args).map(|()| 0),
+        Command::Devices(args) => done(devices::run(args, &control)),
+        Command::Encoder(args) => done(encoder::run(args)),
         Command::Bench(args) => bench::run(args, &control),
-        Command::Compare(args) => compare::run(args, &control).map(|()| 0),
-        Command::Errors(args) => errors::run(&args, &control).map(|()| 0),
-        Command::Embed(args) => embed::run(args, &control).map(|()| 0),
-        Command::Paper(args) => paper::run(args, &control).map(|()| 0),
-        Command::Sweep(args) => sweep::run(args, &control).map(|()| 0),
-        Command::Top(args) => top::run(&args, &control).map(|()| 0),
     };
     outcome.unwrap_or_else(|error| finish(&error))
 }
@@ -190,13 +115,4 @@ fn finish(error: &Error) -> u8 {
             2
         }
     }
-}
-
-/// Builds the global pool of worker threads.
-fn threads(wanted: Option<usize>) -> crate::Result<()> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(wanted)
-        .build_global()
-        .map_err(|error| Error::Usage(format!("{wanted} threads cannot be started: {error}")))
 }

@@ -1,19 +1,23 @@
-//! Options of the commands that scan: the engine, the number of threads, and what is printed.
+//! What every command does: it starts worker threads, shows its progress, prints notes, and with a reference opens an
+//! engine.
 
-use super::numbers;
-use super::progress::Shown;
+use super::progress::{Advice, Bar, Shown};
+use crate::control::Control;
+use crate::error::{Error, Result};
 use crate::job::backend::BackendArgs;
-use crate::store::file;
+use crate::report::file;
+use crate::scan::Engine;
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 use std::fmt::Display;
+use std::sync::Arc;
 
+/// Worker threads, and what is printed beside the results.
 #[derive(Debug, Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    pub backend: BackendArgs,
+pub struct Manner {
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N", value_parser = numbers::threads)]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = threads())]
+    threads: Option<usize>,
     /// No notes and no progress; the table stays
     #[arg(short, long)]
     pub quiet: bool,
@@ -22,22 +26,63 @@ pub struct RunArgs {
     progress: Shown,
 }
 
-impl RunArgs {
+/// The options of the commands that scan.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    #[command(flatten)]
+    pub manner: Manner,
+}
+
+/// Numbers of threads; beyond the number of cores of any machine, more only take memory and time to start.
+pub fn threads() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=1024)
+}
+
+/// Builds the global pool of worker threads.
+pub fn start_threads(wanted: Option<usize>) -> Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(wanted)
+        .build_global()
+        .map_err(|error| Error::Usage(format!("{wanted} threads cannot be started: {error}")))
+}
+
+impl Manner {
+    /// Starts the worker threads and the display of progress.
+    pub fn begin(&self, control: &Arc<Control>, advice: Advice) -> Result<Bar> {
+        start_threads(self.threads)?;
+        Ok(self.bar(control, advice))
+    }
+
+    fn bar(&self, control: &Arc<Control>, advice: Advice) -> Bar {
+        let shown = match self.quiet {
+            true => Shown::None,
+            false => self.progress,
+        };
+        Bar::start(control, shown, advice)
+    }
+
     /// Prints notes on stderr, one line each, unless --quiet.
     pub fn note(&self, notes: impl IntoIterator<Item = impl Display>) {
         tell_notes(self.quiet, notes);
     }
+}
 
-    /// Prints a line on stderr, such as the engine that was taken, unless --quiet.
-    pub fn tell(&self, line: Option<String>) {
-        if let Some(line) = line.filter(|_| !self.quiet) {
-            file::tell(&line);
-        }
-    }
-
-    /// How progress is shown.
-    pub fn shown(&self) -> Shown {
-        self.progress.unless(self.quiet)
+impl RunArgs {
+    /// Starts the worker threads, opens the engine and starts the display of progress; a note tells if `auto` takes the CPU.
+    /// `memory` is the budget for rows, in bytes.
+    pub fn begin(
+        &self,
+        memory: Option<u64>,
+        advice: Advice,
+        control: &Arc<Control>,
+    ) -> Result<(Box<dyn Engine>, Bar)> {
+        start_threads(self.manner.threads)?;
+        let (engine, note) = self.backend.engine(memory, control)?;
+        self.manner.note(note);
+        Ok((engine, self.manner.bar(control, advice)))
     }
 }
 

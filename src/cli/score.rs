@@ -1,6 +1,6 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
-use super::judge::Judging;
+use super::judge::{Judging, TargetArgs};
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
@@ -28,12 +28,8 @@ pub struct Args {
     reference: PathBuf,
     /// The rows to ask about, or - for the standard input
     queries: String,
-    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl (- for CSV on stdout, without the table)
-    #[arg(short, long, value_name = "FILE|-")]
-    output: Option<PathBuf>,
-    /// Write the summary as JSON (- for stdout)
-    #[arg(long, value_name = "FILE|-")]
-    json: Option<String>,
+    #[command(flatten)]
+    targets: TargetArgs,
     /// Classes of the queries, where the reference was fitted with labels: a file of one integer a row
     #[arg(long, value_name = "FILE")]
     labels: Option<String>,
@@ -50,22 +46,19 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let judging = Judging {
         run: &args.run,
         rows: &args.rows,
-        inputs,
-        output: args.output.as_deref(),
-        json: args.json.as_deref(),
+        targets: &args.targets,
         certificates: None,
-        help_columns: false,
         advice: &[],
     };
-    let labels = args.labels.as_deref();
-    let open = || {
-        let rows = &args.rows;
-        let fitted = rows.fitted(&args.reference, &args.queries, labels, control)?;
+    let (reference, labels) = (&args.reference, args.labels.as_deref());
+    judging.judge(&inputs, control, || {
+        let fitted = args
+            .rows
+            .fitted(reference, &args.queries, labels, control)?;
         let plan = AnalysisPlan {
             alone: true,
             ..fitted.plan.clone()
         };
         Ok((fitted, plan))
-    };
-    judging.judge(open, control)
+    })
 }

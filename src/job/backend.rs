@@ -112,12 +112,6 @@ impl BackendArgs {
 pub const NOT_BUILT: &str =
     "this program was built without GPU support; build it with --features gpu";
 
-/// The engine that will scan, and the note about it that is printed when the work begins.
-pub struct Chosen {
-    pub engine: Box<dyn Engine>,
-    pub note: Option<String>,
-}
-
 impl BackendArgs {
     /// Whether a GPU was required, not only allowed.
     pub fn asks_for_gpu(&self) -> bool {
@@ -147,7 +141,11 @@ impl BackendArgs {
     }
 
     /// The engine asked for; a note if `auto` takes the CPU. `memory` is the budget for rows, in bytes.
-    pub fn engine(&self, memory: Option<u64>, control: &Control) -> Result<Chosen> {
+    pub fn engine(
+        &self,
+        memory: Option<u64>,
+        control: &Control,
+    ) -> Result<(Box<dyn Engine>, Option<String>)> {
         self.check()?;
         let precision = match self.precision {
             PrecisionArg::Auto | PrecisionArg::F16 => CpuPrecision::Auto,
@@ -157,17 +155,11 @@ impl BackendArgs {
         let memory = memory.unwrap_or_else(super::memory::default_budget);
         let cpu = Box::new(Int8Engine::new(precision, memory)?);
         if self.backend == BackendArg::Cpu {
-            return Ok(Chosen {
-                engine: cpu,
-                note: None,
-            });
+            return Ok((cpu, None));
         }
         Ok(match self.take(control)? {
-            Ok(engine) => Chosen { engine, note: None },
-            Err(why) => Chosen {
-                engine: cpu,
-                note: Some(format!("note: the CPU scans: {why}")),
-            },
+            Ok(engine) => (engine, None),
+            Err(why) => (cpu, Some(format!("the CPU scans: {why}"))),
         })
     }
 }

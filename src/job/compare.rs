@@ -3,7 +3,7 @@
 
 use super::archive::{ComparisonRun, Folder};
 use super::images::{ImageArgs, Opened};
-use super::judging::{Defaults, JudgingArgs};
+use super::judging::{COMPARE, JudgingArgs};
 use super::networks::NetworkArgs;
 use super::outcomes::{Given, OutcomeArgs, Queries};
 use super::results::{self, FolderOwner};
@@ -14,7 +14,6 @@ use crate::report::{compare as show, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::rows::{Memory, Rows, Watch};
 use crate::scan::Engine;
-use crate::space::spec::SpaceStage;
 use crate::space::{Set, Settings, Spec};
 use crate::store::InputInfo;
 use crate::store::queries::FileRows;
@@ -34,13 +33,6 @@ const SAMPLE: [&str; 6] = [
     "onnx:sample@features",
     "onnx:sample-untrained@features",
 ];
-
-/// The defaults of `compare`: distances, and reference rows left out.
-pub const DEFAULTS: Defaults = Defaults {
-    distance: true,
-    gap: 0.05,
-    leave_one_out: 1000,
-};
 
 /// The options of a comparison.
 #[derive(Debug, clap::Args)]
@@ -84,7 +76,7 @@ pub struct Options {
 impl Options {
     pub fn plan(&self) -> ComparisonPlan {
         ComparisonPlan {
-            analysis: self.judging.plan(true, DEFAULTS),
+            analysis: self.judging.plan(true, COMPARE),
             by_label: self.by_label,
             ..ComparisonPlan::default()
         }
@@ -184,15 +176,10 @@ impl Options {
             .chain(&self.sets)
             .cloned()
             .collect();
-        let embeddings = specs.iter().flat_map(|spec| match spec.stages.first() {
-            Some(SpaceStage::File { reference, queries }) => {
-                vec![reference.clone(), queries.clone()]
-            }
-            _ => Vec::new(),
-        });
         let grows = self.reference.is_none() && brings_all(specs);
         if grows {
-            inputs.extend(embeddings);
+            let embeddings = specs.iter().filter_map(Spec::files).flatten();
+            inputs.extend(embeddings.map(String::from));
         }
         FolderOwner {
             command: "compare".into(),
@@ -366,8 +353,7 @@ impl Options {
 
 /// Whether every space begins with `file:`, so that no other sets are needed.
 pub(super) fn brings_all(specs: &[Spec]) -> bool {
-    let brings = |spec: &Spec| matches!(spec.stages.first(), Some(SpaceStage::File { .. }));
-    !specs.is_empty() && specs.iter().all(brings)
+    !specs.is_empty() && specs.iter().all(|spec| spec.files().is_some())
 }
 
 /// A comparison that can be run.

@@ -1,54 +1,115 @@
-//! No output of a command may be one of its inputs: one check for all commands, before anything is read or written.
+//! The outputs of a command: checked before anything is read or written, and delivered at the end. No output may be one of
+//! the command's inputs.
 //!
 //! Inputs are what was typed: files, `file:member` and `file:column`, folders of shards or images, and patterns. Files
 //! are compared by canonical path, and by device and inode, so that a second name of a file counts as that file.
 
+use super::archive;
+use super::lock::Lock;
 use crate::error::{Error, Result};
-use crate::rows::named_files;
+use crate::report::{file, json};
+use crate::rows::{check_repeatable, named_files};
 use crate::space::network_files;
 use crate::space::spec::{SpaceStage, Spec};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
+
+/// The name of the standard output.
+const STDOUT: &str = "-";
 
 /// The extensions of the files that commands write into the folder of -o.
 const WRITTEN: [&str; 5] = ["html", "json", "parquet", "png", "svg"];
 
-/// Refuses outputs that are inputs. `json` is the target of `--json`, where `-` is no file; `folder` is that of `-o`,
-/// in which the command chooses the file names.
-///
-/// Errors ([`Error::Usage`]): the output that is also an input, or that the next run would read as one.
-pub fn check(
-    files: &[&Path],
-    json: Option<&str>,
-    folder: Option<&Path>,
-    inputs: &[String],
-) -> Result<()> {
-    let json = json.filter(|target| *target != "-").map(Path::new);
-    for output in files.iter().copied().chain(json) {
-        let place = resolved(output);
-        if inputs.iter().any(|input| is_of(&place, input)) {
-            return Err(also(output, "name another file"));
+/// Where the results of a command go.
+#[derive(Debug, Default)]
+pub struct Outputs<'a> {
+    /// Named files; `-` for the standard output.
+    pub files: Vec<&'a Path>,
+    /// The folder of -o, in which the command chooses the file names.
+    pub folder: Option<&'a Path>,
+    /// The target of --json; `-` for the standard output.
+    pub json: Option<&'a str>,
+}
+
+impl Outputs<'_> {
+    /// Refuses outputs that cannot be written, that are the same, or that are inputs, before anything is computed. The folder
+    /// is locked for this run as long as the returned lock lives.
+    ///
+    /// Errors ([`Error::Usage`]): the output that is also another, or an input, or that the next run would read as one.
+    pub fn check(&self, inputs: &[String]) -> Result<Option<Lock>> {
+        let json = self.json.map(Path::new);
+        let mut places = Vec::new();
+        for output in self.files.iter().copied().chain(json) {
+            let place = resolved(output);
+            if places.contains(&place) {
+                let output = output.display();
+                let what = format!("{output} is named for two outputs; name another file for one");
+                return Err(Error::Usage(what));
+            }
+            if output != Path::new(STDOUT) && inputs.iter().any(|input| is_of(&place, input)) {
+                return Err(also(output, "name another file"));
+            }
+            places.push(place);
+        }
+        if let Some(folder) = self.folder {
+            self.check_folder(folder, inputs)?;
+        }
+        self.json.map_or(Ok(()), file::check_text)?;
+        self.folder.map(Lock::take).transpose()
+    }
+
+    fn check_folder(&self, folder: &Path, inputs: &[String]) -> Result<()> {
+        let place = resolved(folder);
+        for input in inputs {
+            let path = Path::new(input);
+            if path.is_dir() && place.starts_with(resolved(path)) {
+                return Err(also(folder, "name another folder"));
+            }
+            let kept = |file: &PathBuf| {
+                let ending = file.extension().and_then(|ending| ending.to_str());
+                resolved(file).starts_with(&place) && ending.is_some_and(|e| WRITTEN.contains(&e))
+            };
+            if let Some(file) = named_files(input).iter().find(|file| kept(file)) {
+                return Err(Error::Usage(format!(
+                    "the input {} is in the folder {}, whose files are written anew; name another folder with -o",
+                    file.display(),
+                    folder.display()
+                )));
+            }
+            check_repeatable(input)?;
+        }
+        archive::check(folder)?;
+        // The parent of a file in the folder is also right if the folder does not exist yet.
+        let inside = resolved(&folder.join("x"));
+        let json = self.json.filter(|target| *target != STDOUT);
+        match json.filter(|json| resolved(Path::new(json)).parent() == inside.parent()) {
+            None => Ok(()),
+            Some(json) => Err(Error::Usage(format!(
+                "--json {json} is in the folder of -o, which may hold only the command's own files; name another place \
+                 (summary.json is written there anyway)"
+            ))),
         }
     }
-    let Some(folder) = folder else { return Ok(()) };
-    let place = resolved(folder);
-    for input in inputs {
-        let path = Path::new(input);
-        if path.is_dir() && place.starts_with(resolved(path)) {
-            return Err(also(folder, "name another folder"));
+
+    /// Whether a file is the standard output.
+    pub fn stdout(&self) -> bool {
+        self.files.contains(&Path::new(STDOUT))
+    }
+
+    /// Writes results as JSON where that was asked for, and prints them as text unless something else was printed.
+    pub fn deliver(
+        &self,
+        value: impl FnOnce() -> Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<()> {
+        if let Some(target) = self.json {
+            file::write_text(target, &json::pretty(&value()))?;
         }
-        let kept = |file: &PathBuf| {
-            let ending = file.extension().and_then(|ending| ending.to_str());
-            resolved(file).starts_with(&place) && ending.is_some_and(|e| WRITTEN.contains(&e))
-        };
-        if let Some(file) = named_files(input).iter().find(|file| kept(file)) {
-            return Err(Error::Usage(format!(
-                "the input {} is in the folder {}, whose files are written anew; name another folder with -o",
-                file.display(),
-                folder.display()
-            )));
+        match self.json == Some(STDOUT) || self.stdout() {
+            true => Ok(()),
+            false => file::print(&text()),
         }
     }
-    Ok(())
 }
 
 fn also(output: &Path, instead: &str) -> Error {
@@ -113,7 +174,7 @@ pub fn of_spaces(specs: &[Spec]) -> Vec<String> {
 }
 
 /// The canonical path, also of a file or folder that does not exist yet.
-pub fn resolved(path: &Path) -> PathBuf {
+fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| {
         let folder = path
             .parent()

@@ -62,6 +62,20 @@ pub struct Defaults {
     pub leave_one_out: usize,
 }
 
+/// The defaults of `analyze` and `fit`: verdicts, and no distances.
+pub const ANALYZE: Defaults = Defaults {
+    distance: false,
+    gap: 0.01,
+    leave_one_out: 0,
+};
+
+/// The defaults of `compare`: distances, and reference rows left out.
+pub const COMPARE: Defaults = Defaults {
+    distance: true,
+    gap: 0.05,
+    leave_one_out: 1000,
+};
+
 impl JudgingArgs {
     /// The files that notions read, as in `leaf:FILE.npz`.
     pub fn files(&self) -> impl Iterator<Item = String> {

@@ -2,10 +2,12 @@
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::report::outcomes::{self, FileRows};
 use crate::rows::{Values, column};
-use crate::store::queries::FileRows;
-use crate::study::outcomes::Outcome;
+use crate::study::outcomes::{Outcome, Outcomes, measure};
 use clap::Args;
+use std::collections::HashMap;
+use std::path::Path;
 
 /// The most values that are shown in a message.
 const SHOWN: usize = 5;
@@ -105,6 +107,61 @@ impl OutcomeArgs {
     }
 }
 
+/// How well each notion of a comparison predicts the outcomes that were named, or else those that the comparison had. `path`
+/// is its table of queries, and `labels` a file of their classes, if others than the comparison's are asked for.
+///
+/// Errors: files that cannot be read or do not match the queries; nothing to predict.
+pub fn predicted(
+    path: &Path,
+    labels: Option<&str>,
+    given: &OutcomeArgs,
+    control: &Control,
+) -> Result<Outcomes> {
+    let kept = outcomes::read(path)?;
+    let name = &path.display().to_string();
+    let queries = |labels| Queries {
+        name,
+        numbers: &kept.rows,
+        of: kept.of,
+        labels,
+        classes: &[],
+    };
+    let labels = match labels {
+        Some(file) => {
+            let (labels, rows) = of_queries(file, "labels", &queries(None), control)?;
+            Some(rows.into_iter().map(|row| labels.text(row)).collect())
+        }
+        None => kept.labels.clone(),
+    };
+    let labels: Option<&[Option<String>]> = labels.as_deref();
+    let (outcome, missing) = match given.is_empty() {
+        true => (
+            kept.errors.clone().map(Outcome::Wrong),
+            "there is nothing to predict: name --predictions, --correct, --errors or --loss (the comparison had none of these)",
+        ),
+        false => (
+            given.read(&queries(labels), control)?.outcome,
+            "--predictions needs the classes of the queries to be compared with: name a file with --labels",
+        ),
+    };
+    let outcome = outcome.ok_or_else(|| Error::Usage(missing.into()))?;
+    let classes = labels.map(codes);
+    measure(&kept.scores, &outcome, classes.as_deref(), kept.nearest)
+}
+
+/// One number per class.
+fn codes(labels: &[Option<String>]) -> Vec<Option<u32>> {
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let mut code = |label| {
+        let next = known.len() as u32;
+        *known.entry(label).or_insert(next)
+    };
+    labels
+        .iter()
+        .map(|label| label.as_deref().map(&mut code))
+        .collect()
+}
+
 /// An error where the predicted class is not the query's; unknown where one of the two is.
 fn compared(predicted: &[Option<String>], labels: &[Option<String>]) -> Outcome {
     let each = predicted.iter().zip(labels);
@@ -119,7 +176,7 @@ fn compared(predicted: &[Option<String>], labels: &[Option<String>]) -> Outcome 
 /// last query was left out: otherwise it might as well be the beginning of a file for all rows.
 ///
 /// Errors: a file that cannot be read, another number of values, queries with unknown row numbers.
-pub fn of_queries(
+fn of_queries(
     file: &str,
     what: &str,
     queries: &Queries<'_>,

@@ -8,11 +8,14 @@ use super::networks::NetworkArgs;
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Claim, Fault, Tally, check};
-use crate::rows::{RowSettings, Rows};
+use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
+use crate::report::InputInfo;
+use crate::report::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
+use crate::rows::{RowSettings, Rows, sample};
 use crate::space::{Settings, Spec, Views, frames};
 use crate::store::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// The sets, and how they are read.
@@ -26,46 +29,18 @@ pub struct Sets<'a> {
     pub seed: u64,
 }
 
-/// The certificates of one space.
+/// The certificates of one file.
+#[derive(Default)]
 pub struct Checked {
-    /// As typed.
-    pub space: String,
+    /// Their space as typed, if the file is in a comparison's folder.
+    pub space: Option<String>,
+    /// Both sets; `None` in a folder, and where the file was refused before they were read.
+    pub inputs: Option<[InputInfo; 2]>,
     pub audit: Audit,
-    /// The first claims that do not hold.
+    /// The first [`SHOWN`] claims that do not hold.
     pub failures: Vec<Failure>,
-}
-
-/// Checks every certificate in a comparison's folder; `shown` failures of each space are described.
-///
-/// Errors: a folder without certificates, sets or networks that cannot be read, and interruption; certificates that do not
-/// hold are in the result.
-pub fn folder(
-    folder: &Path,
-    sets: &Sets<'_>,
-    tolerance: f64,
-    shown: usize,
-    control: &Control,
-) -> Result<Vec<Checked>> {
-    let files = certified(folder)?;
-    let texts: Vec<String> = files.iter().map(|(space, _)| space.clone()).collect();
-    let specs = Spec::parse_all(&texts)?;
-    let mut views = views(sets, &specs, control)?;
-    let given = sets.rows.settings();
-    let mut checked = Vec::new();
-    for (spec, (space, path)) in specs.iter().zip(files) {
-        control.set_task(space.clone());
-        let reader = CertificateReader::open(&path)?;
-        let view = views.view(spec, control)?;
-        let sets = (&*view.reference, &*view.queries);
-        let (audit, failures) = audited(reader, &given, sets, tolerance, shown, control)?;
-        checked.push(Checked {
-            space,
-            audit,
-            failures,
-        });
-    }
-    control.set_task("");
-    Ok(checked)
+    /// What to type instead, where that is known.
+    pub advice: Option<String>,
 }
 
 /// A claim that does not hold.
@@ -76,38 +51,158 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Checks a file against reference and queries, which were read under the settings `given`; the first `shown` claims that
-/// do not hold are described.
+/// The most failures of a file that are described.
+const SHOWN: usize = 10;
+
+/// Checks every certificate of a file, or of the files in a comparison's folder.
 ///
-/// Errors: as [`audit()`].
-pub fn audited(
-    reader: CertificateReader,
-    given: &RowSettings,
-    (reference, queries): (&dyn Rows, &dyn Rows),
+/// Errors: a folder without certificates, sets or networks that cannot be read, and interruption; certificates that do not
+/// hold are in the result.
+pub fn files(
+    certificates: &Path,
+    sets: &Sets<'_>,
     tolerance: f64,
-    shown: usize,
     control: &Control,
-) -> Result<(Audit, Vec<Failure>)> {
-    let mut failures = Vec::new();
-    let mut failed = |claim: &Claim, fault: Fault| {
-        if failures.len() < shown {
-            failures.push(Failure {
-                query: claim.query,
-                verdict: claim.verdict().into(),
-                reason: fault.to_string(),
-            });
+) -> Result<Vec<Checked>> {
+    match certificates.is_dir() {
+        true => folder(certificates, sets, tolerance, control),
+        false => file(certificates, sets, tolerance, control).map(|checked| vec![checked]),
+    }
+}
+
+fn folder(
+    folder: &Path,
+    sets: &Sets<'_>,
+    tolerance: f64,
+    control: &Control,
+) -> Result<Vec<Checked>> {
+    let files = certified(folder)?;
+    let texts: Vec<String> = files.iter().map(|(space, _)| space.clone()).collect();
+    let specs = Spec::parse_all(&texts)?;
+    let mut views = views(sets, &specs, control)?;
+    let given = sets.rows.settings();
+    let mut all = Vec::new();
+    for (spec, (space, path)) in specs.iter().zip(files) {
+        control.set_task(space.clone());
+        let reader = CertificateReader::open(&path)?;
+        let view = views.view(spec, control)?;
+        let sets = (&*view.reference, &*view.queries);
+        let checked = Checked::of(reader, &given, sets, tolerance, control)?;
+        all.push(Checked {
+            space: Some(space),
+            ..checked
+        });
+    }
+    control.set_task("");
+    Ok(all)
+}
+
+fn file(path: &Path, sets: &Sets<'_>, tolerance: f64, control: &Control) -> Result<Checked> {
+    let reader = CertificateReader::open(path)?;
+    let given = sets.rows.settings();
+    let origin = reader.origin().ok().cloned();
+    // This check comes before the inputs are read: under other options they may not even be readable.
+    let mut checked = match reader.origin_under(&given) {
+        Err(problem) => Checked {
+            audit: Audit::of(vec![problem]),
+            ..Checked::default()
+        },
+        Ok(_) => {
+            let (reference, queries) = sets.named.unzip();
+            let inputs = sets.rows.inputs(reference, queries, control)?;
+            let pair = (&*inputs.reference, &*inputs.queries);
+            Checked {
+                inputs: Some([InputInfo::of(pair.0), InputInfo::of(pair.1)]),
+                ..Checked::of(reader, &given, pair, tolerance, control)?
+            }
         }
     };
-    let audit = audit(
-        reader,
-        given,
-        reference,
-        queries,
-        tolerance,
-        control,
-        &mut failed,
-    )?;
-    Ok((audit, failures))
+    checked.advice = origin.and_then(|origin| advice(path, sets, &checked.audit, &origin));
+    Ok(checked)
+}
+
+impl Checked {
+    /// Checks a file against reference and queries, which were read under the settings `given`. Errors: as [`audit()`].
+    fn of(
+        reader: CertificateReader,
+        given: &RowSettings,
+        (reference, queries): (&dyn Rows, &dyn Rows),
+        tolerance: f64,
+        control: &Control,
+    ) -> Result<Self> {
+        let mut failures = Vec::new();
+        let failed = &mut |claim: &Claim, fault: Fault| {
+            if failures.len() < SHOWN {
+                failures.push(Failure {
+                    query: claim.query,
+                    verdict: claim.verdict().into(),
+                    reason: fault.to_string(),
+                });
+            }
+        };
+        let audit = audit(
+            reader, given, reference, queries, tolerance, control, failed,
+        )?;
+        Ok(Checked {
+            audit,
+            failures,
+            ..Checked::default()
+        })
+    }
+
+    /// The result as JSON.
+    pub fn json(&self) -> Value {
+        let problems = self.audit.problems.iter().map(Problem::to_string);
+        let mut all = json!({
+            "certificates": self.audit.tally,
+            "holds": self.audit.tally.map_or(0, |tally| tally.holds()),
+            "problems": problems.collect::<Vec<_>>(),
+            "advice": self.advice,
+            "failures": self.failures,
+        });
+        if let Some(space) = &self.space {
+            all["space"] = json!(space);
+            all["verified"] = json!(self.audit.holds());
+        }
+        all
+    }
+}
+
+/// A line that names the rows of the certificates, if the caller named other rows or none.
+fn advice(file: &Path, sets: &Sets, audit: &Audit, origin: &Origin) -> Option<String> {
+    let made = [&origin.reference.name, &origin.queries.name];
+    let of_sample = made == sample::NAMES;
+    let wrong = |problem: &Problem| match problem {
+        Problem::Settings { .. } => true,
+        Problem::OtherSet { .. } => sets.named.is_none() && !of_sample,
+        _ => false,
+    };
+    if !audit.problems.iter().any(wrong) {
+        return None;
+    }
+    let names: Vec<&str> = match sets.named {
+        Some((reference, queries)) => vec![reference, queries],
+        None if of_sample => Vec::new(),
+        None => made.map(String::as_str).into(),
+    };
+    let file = file.display().to_string();
+    let words = [file.as_str()].into_iter().chain(names).map(quoted);
+    let words: Vec<String> = words.collect();
+    let line = format!(
+        "hullscope verify {} {}",
+        words.join(" "),
+        origin.rows.options()
+    );
+    Some(line.trim_end().into())
+}
+
+/// A word quoted for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-:=+,@%\\".contains(letter);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 /// The spaces of the sets.

@@ -88,6 +88,14 @@ pub const KNOWN: [(&str, &str); 14] = [
 ];
 
 impl Spec {
+    /// The files of reference and queries, if the space begins with `file:`.
+    pub fn files(&self) -> Option<[&str; 2]> {
+        match self.stages.first()? {
+            SpaceStage::File { reference, queries } => Some([reference, queries]),
+            _ => None,
+        }
+    }
+
     /// The spaces that a text stands for, one for each combination of the values in its lists.
     ///
     /// Errors ([`Error::Usage`]): an unknown name (the nearest one is suggested), arguments that do not fit it.

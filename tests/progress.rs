@@ -1,25 +1,27 @@
 //! The lines that are printed during long work, for simulated clocks and for an analysis.
 
-use super::*;
-use crate::error::Result;
-use crate::notion::Classes;
-use crate::notion::registry::Wanted;
-use crate::rows::{Element, Memory, Rows, synthetic};
-use crate::scan::CpuEngine;
-use crate::study::analyze::{AnalysisPlan, Sets, run_sets};
-use crate::study::{Record, Sink};
+use hullscope::cli::progress::{Advice, JUDGING, PATIENCE, ProgressLines};
+use hullscope::control::{Control, Progress, WorkStage};
+use hullscope::error::Result;
+use hullscope::notion::Classes;
+use hullscope::notion::registry::Wanted;
+use hullscope::rows::{Element, Memory, Rows, synthetic};
+use hullscope::scan::CpuEngine;
+use hullscope::study::analyze::{AnalysisPlan, Sets, run_sets};
+use hullscope::study::{Record, Sink};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_line_tells_of_each_finished_task_and_of_long_stages() {
-    let mut lines = ProgressLines::new(&[], USUAL);
+    let mut lines = ProgressLines::new(&[], PATIENCE);
     let start = Instant::now();
     let mut look = |task: &str, stage, seconds| {
         let progress = Progress {
             stage,
             ..Progress::default()
         };
-        lines.look(task.into(), &progress, start + Duration::from_secs(seconds))
+        lines.look(task, &progress, start + Duration::from_secs(seconds))
     };
     assert!(look("", WorkStage::Read, 0).is_empty());
     assert!(look("pca:8 (1 of 2)", WorkStage::Survey, 1).is_empty());
@@ -48,7 +50,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
         &[(WorkStage::Read, "no")],
         &[(WorkStage::Hull, "--no-distance is quicker")],
     ];
-    let mut lines = ProgressLines::new(ADVICE, USUAL);
+    let mut lines = ProgressLines::new(ADVICE, PATIENCE);
     let start = Instant::now();
     let mut look = |done, total, seconds| {
         let progress = Progress {
@@ -57,11 +59,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
             total,
             ..Progress::default()
         };
-        lines.look(
-            "pixels".into(),
-            &progress,
-            start + Duration::from_secs(seconds),
-        )
+        lines.look("pixels", &progress, start + Duration::from_secs(seconds))
     };
     assert!(look(0, 100, 0).is_empty());
     assert!(look(1, 100, 4).is_empty(), "too early to tell");
@@ -73,16 +71,16 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
         "{said:?}"
     );
     assert!(look(6, 100, 12).is_empty(), "it was said");
-    let mut quick = ProgressLines::new(&[], USUAL);
+    let mut quick = ProgressLines::new(&[], PATIENCE);
     let most = Progress {
         done: 90,
         total: 100,
         ..Progress::default()
     };
-    assert!(quick.look("".into(), &most, start).is_empty());
+    assert!(quick.look("", &most, start).is_empty());
     assert!(
         quick
-            .look("".into(), &most, start + Duration::from_secs(10))
+            .look("", &most, start + Duration::from_secs(10))
             .is_empty()
     );
 }
@@ -91,7 +89,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
 /// twice as long, and at the end; its estimate covers all blocks.
 #[test]
 fn a_stage_in_blocks_is_one_stage() {
-    let mut lines = ProgressLines::new(&[JUDGING], USUAL);
+    let mut lines = ProgressLines::new(&[JUDGING], PATIENCE);
     let start = Instant::now();
     let mut look = |stage, notion: &str, done, seconds| {
         let progress = Progress {
@@ -102,7 +100,7 @@ fn a_stage_in_blocks_is_one_stage() {
             ..Progress::default()
         };
         let now = start + Duration::from_secs(seconds);
-        lines.look("pixels".into(), &progress, now)
+        lines.look("pixels", &progress, now)
     };
     assert!(look(WorkStage::Hull, "", 0, 0).is_empty());
     assert!(look(WorkStage::Hull, "", 10_000, 3).is_empty());
@@ -145,42 +143,63 @@ fn a_stage_in_blocks_is_one_stage() {
 /// The advice is the option that leaves out the stage at work: for a notion on left-out rows that is `--loo 0`.
 #[test]
 fn the_advice_of_a_notion_names_it() {
-    let said = |stage, notion: &str, total| {
-        let progress = Progress {
-            stage,
-            notion: notion.into(),
-            total,
-            ..Progress::default()
+    let check = |stage, notion: &str, total, name: &str, advice: &str| {
+        let mut lines = ProgressLines::new(&[JUDGING], PATIENCE);
+        let start = Instant::now();
+        let mut look = |done, seconds| {
+            let progress = Progress {
+                stage,
+                notion: notion.into(),
+                done,
+                total,
+                ..Progress::default()
+            };
+            lines.look("", &progress, start + Duration::from_secs(seconds))
         };
-        let said = quicker(&[JUDGING], &progress);
-        (name(stage, notion), said)
+        assert!(look(0, 0).is_empty());
+        let said = look(1, 10);
+        let [line] = &said[..] else {
+            panic!("{said:?}")
+        };
+        let begins = line.starts_with(&format!("{name}: about "));
+        assert!(begins && line.ends_with(advice), "{line}");
     };
-    let without = |name: &str| format!("; a list of --notion without {name} leaves it out");
-    let expected = |name: &str, said: String| (name.to_string(), said);
-    assert_eq!(
-        said(WorkStage::Notion, "class_own", 9000),
-        expected("notion class_own", without("class"))
+    let without = |name: &str| format!(" s; a list of --notion without {name} leaves it out");
+    for (stage, notion, total, name, kind) in [
+        (
+            WorkStage::Notion,
+            "class_own",
+            9000,
+            "notion class_own",
+            "class",
+        ),
+        (WorkStage::Notion, "gauge", 500, "notion gauge", "gauge"),
+        (
+            WorkStage::Fit,
+            "manifold_3",
+            60_000,
+            "fitting manifold_3",
+            "manifold",
+        ),
+        (
+            WorkStage::Figures,
+            "manifold",
+            9,
+            "figures of manifold",
+            "manifold",
+        ),
+    ] {
+        check(stage, notion, total, name, &without(kind));
+    }
+    let left_out = " s; --loo 0 leaves it out";
+    check(
+        WorkStage::LeaveOneOut,
+        "cone",
+        1000,
+        "rows left out, cone",
+        left_out,
     );
-    assert_eq!(
-        said(WorkStage::Notion, "gauge", 500),
-        expected("notion gauge", without("gauge"))
-    );
-    assert_eq!(
-        said(WorkStage::Fit, "manifold_3", 60_000),
-        expected("fitting manifold_3", without("manifold"))
-    );
-    assert_eq!(
-        said(WorkStage::Figures, "manifold", 9),
-        expected("figures of manifold", without("manifold"))
-    );
-    assert_eq!(
-        said(WorkStage::LeaveOneOut, "cone", 1000),
-        expected("rows left out, cone", "; --loo 0 leaves it out".into())
-    );
-    assert_eq!(
-        said(WorkStage::Fit, "", 9),
-        expected("fitting", String::new())
-    );
+    check(WorkStage::Fit, "", 9, "fitting", " s");
 }
 
 /// Rows that print the progress lines whenever they are read.
@@ -270,14 +289,8 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
 /// The lines of an analysis under thresholds that make every stage a long one; every reading checks the counters, and
 /// that the total of the notion delaunay is `delaunay_queries`.
 fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
-    let impatient = Patience {
-        stage: Duration::from_secs(3600),
-        task: Duration::from_secs(3600),
-        enough: Duration::ZERO,
-        left: 0.0,
-    };
     let control = Control::default();
-    let lines = Mutex::new((ProgressLines::new(&[JUDGING], impatient), Vec::new()));
+    let lines = Mutex::new((ProgressLines::new(&[JUDGING], Duration::ZERO), Vec::new()));
     let look = || {
         let mut lines = lines.lock().unwrap();
         let progress = control.progress();
@@ -288,7 +301,7 @@ fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
         if progress.notion == "delaunay" && progress.stage == WorkStage::Notion {
             assert_eq!(progress.total, delaunay_queries);
         }
-        let found = lines.0.look(String::new(), &progress, Instant::now());
+        let found = lines.0.look("", &progress, Instant::now());
         lines.1.extend(found);
     };
     let rows = Watched {

@@ -22,23 +22,6 @@ pub fn whole(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The most worker threads: beyond the number of cores of any machine, more threads only take memory and time to start.
-const THREADS: usize = 1024;
-
-/// Parses a number of worker threads.
-pub fn threads(text: &str) -> Result<usize, String> {
-    match text.trim().parse() {
-        Ok(0) => Err("it must be at least 1".into()),
-        Ok(number) if number <= THREADS => Ok(number),
-        Ok(_) => Err(format!(
-            "at most {THREADS} threads are allowed; more threads than cores make nothing faster"
-        )),
-        Err(_) => Err(format!(
-            "{text:?} is not a whole number from 1 to {THREADS}"
-        )),
-    }
-}
-
 /// Parses numbers between commas. `...` continues the two numbers before it up to the one after it: by their ratio if
 /// that leads there exactly, else by their difference.
 pub fn parse(text: &str) -> Result<Numbers, String> {
@@ -115,22 +98,6 @@ mod tests {
         assert_eq!(parse("1,2,...,16").unwrap().0, [1, 2, 4, 8, 16]);
         assert_eq!(parse("4,6,...,9").unwrap().0, [4, 6, 9]);
         assert_eq!(parse("10,15,...,30").unwrap().0, [10, 15, 20, 25, 30]);
-    }
-
-    #[test]
-    fn threads_have_limits() {
-        assert_eq!((threads("1"), threads("1024")), (Ok(1), Ok(1024)));
-        for text in [
-            "0",
-            "1025",
-            "100000",
-            "-1",
-            "1.5",
-            "99999999999999999999",
-            "",
-        ] {
-            assert!(threads(text).is_err(), "{text}");
-        }
     }
 
     #[test]

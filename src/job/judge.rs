@@ -1,0 +1,159 @@
+//! Queries of opened sets are judged; records and certificates are written as they come.
+
+use super::inputs::JudgedInputs;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::{Context, FileSink, InputInfo, certificates, file, records};
+use crate::scan::Engine;
+use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
+use crate::study::compare::RowContext;
+use crate::study::notes::leakage;
+use crate::study::summary::Summary;
+use crate::study::{Record, Sink};
+use std::io::ErrorKind::BrokenPipe;
+use std::path::Path;
+use std::time::Instant;
+
+/// The sets, and what is asked about them.
+pub struct Judge {
+    pub judged: JudgedInputs,
+    /// The origin of the results.
+    pub context: Context,
+}
+
+/// What records and certificates are written to.
+#[derive(Default)]
+pub struct Targets<'a> {
+    /// Records as Parquet, Arrow, CSV or JSON lines.
+    pub records: Option<&'a Path>,
+    /// Records as CSV on the standard output.
+    pub stream: bool,
+    pub certificates: Option<&'a Path>,
+    /// Whether the run is for more than the standard output: then it goes on if nobody reads that any more.
+    pub more: bool,
+}
+
+impl Judge {
+    /// Sets that are to be judged by a plan; `command` is written into every file.
+    pub fn new(command: String, judged: JudgedInputs, plan: AnalysisPlan) -> Self {
+        let context = Context {
+            command,
+            reference: InputInfo::of(&*judged.inputs.reference),
+            queries: InputInfo::of(&*judged.inputs.queries),
+            plan,
+            rows: judged.settings.clone(),
+        };
+        Judge { judged, context }
+    }
+
+    /// A line for each column of the records. Errors: unknown notions.
+    pub fn help_columns(&self) -> Result<String> {
+        records::help(&self.about())
+    }
+
+    /// Judges all queries. `memory` is the budget for rows, in bytes.
+    ///
+    /// Errors: rows that can no longer be read, a target that cannot be written, an engine that fails, an interrupt.
+    pub fn run(
+        &self,
+        targets: &Targets,
+        memory: u64,
+        engine: &dyn Engine,
+        control: &Control,
+    ) -> Result<Summary> {
+        let Judge { judged, context } = self;
+        let mut writing = Writing::start(targets, self, control)?;
+        let sets = Sets {
+            reference: &*judged.inputs.reference,
+            queries: &*judged.inputs.queries,
+            classes: judged.classes.as_ref(),
+            layers: &[],
+            warnings: &judged.warnings,
+            memory,
+        };
+        let known = judged.known.as_ref();
+        let mut summary = run_prepared(&context.plan, engine, &sets, known, &mut writing, control)?;
+        // The facts about the sets come before the other notes.
+        let facts = (context.reference.sentences()).chain(context.queries.sentences());
+        let sampled = context.plan.sampled(summary.queries as usize)?;
+        let leaks = leakage(&summary, judged.space.as_deref());
+        let notes: Vec<String> = facts.chain(leaks).chain(sampled).collect();
+        summary.warnings.splice(0..0, notes);
+        let started = Instant::now();
+        writing.finish()?;
+        *summary.seconds.entry("write".into()).or_default() += started.elapsed().as_secs_f64();
+        Ok(summary)
+    }
+
+    /// What the columns of the records are made from.
+    fn about(&self) -> records::About<'_, '_> {
+        records::About {
+            reference: &*self.judged.inputs.reference,
+            queries: &*self.judged.inputs.queries,
+            plan: &self.context.plan,
+            space: None,
+            known: RowContext {
+                classes: self.judged.classes.as_ref(),
+                ..RowContext::default()
+            },
+        }
+    }
+}
+
+/// The targets, open.
+struct Writing<'r> {
+    files: Vec<Box<dyn FileSink + 'r>>,
+    /// The records on the standard output; `None` also once nobody reads it any more.
+    stream: Option<records::Stream<'r>>,
+    more: bool,
+}
+
+impl<'r> Writing<'r> {
+    fn start(targets: &Targets, judge: &'r Judge, control: &Control) -> Result<Self> {
+        let mut writing = Writing {
+            files: Vec::new(),
+            stream: None,
+            more: targets.more,
+        };
+        let (about, context) = (judge.about(), &judge.context);
+        if targets.stream {
+            writing.stream = writing.unless_closed(records::Stream::create(&about))?;
+        }
+        if let Some(path) = targets.records {
+            writing.files.push(records::create(path, context, &about)?);
+        }
+        if let Some(path) = targets.certificates {
+            let (rows, reference) = (context.rows.clone(), about.reference);
+            let origin = certificates::Origin::of(reference, about.queries, rows, control)?;
+            let writer = certificates::CertificateWriter::create(path, context, origin, reference)?;
+            writing.files.push(Box::new(writer));
+        }
+        Ok(writing)
+    }
+
+    /// `None` if nobody reads the standard output any more and the run has other outputs.
+    fn unless_closed<T>(&self, written: Result<T>) -> Result<Option<T>> {
+        match written {
+            Err(Error::Io { source, .. }) if self.more && source.kind() == BrokenPipe => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        let written = self.files.into_iter().map(|sink| sink.written());
+        file::commit_all(written.collect::<Result<_>>()?)
+    }
+}
+
+impl Sink for Writing<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        for sink in &mut self.files {
+            sink.records(records)?;
+        }
+        if let Some(mut stream) = self.stream.take() {
+            let written = stream.records(records);
+            self.stream = self.unless_closed(written)?.map(|()| stream);
+        }
+        Ok(())
+    }
+}
