@@ -119,11 +119,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
     let plan = args.plan();
     plan.check()?;
     check_memory(&plan)?;
-    let outputs = Outputs {
-        files: args.plot.as_deref().into_iter().collect(),
-        json: args.json.as_deref(),
-        ..Outputs::default()
-    };
+    let outputs = Outputs::files(args.plot.as_deref(), args.json.as_deref());
     outputs.check(&[])?;
     args.plot.as_deref().map_or(Ok(()), plot::check)?;
     start_threads(args.threads)?;

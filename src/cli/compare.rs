@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::job::compare::Options;
 use crate::job::guard::Outputs;
 use crate::job::row_args::COLUMNS;
-use crate::job::{folder, judging, results};
+use crate::job::{self, judging, results};
 use crate::report::file;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,13 +80,10 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let specs = what.specs()?;
     what.plan().analysis.check()?;
     let known = specs.as_deref().unwrap_or_default();
-    let outputs = Outputs {
-        folder: args.output.as_deref(),
-        json: args.json.as_deref(),
-        ..Outputs::default()
-    };
+    let folder = args.output.as_deref();
+    let outputs = Outputs::folder(folder, args.json.as_deref());
     let _lock = outputs.check(&what.inputs(known))?;
-    if let Some(folder) = outputs.folder {
+    if let Some(folder) = folder {
         results::check(folder, &what.owner(known), what.replace)?;
     }
     let command = super::command_line();
@@ -96,11 +93,11 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     }
     let (engine, bar) = args.run.begin(what.rows.memory, QUICKER, control)?;
     let job = what.open(&command, specs, control)?;
-    let done = job.run(&*engine, outputs.folder, control)?;
+    let done = job.run(&*engine, folder, control)?;
     drop(bar);
     args.run.manner.note(done.all_notes());
-    if let Some(output) = outputs.folder {
-        folder::write(output, &done)?;
+    if let Some(folder) = folder {
+        job::folder::write(folder, &done)?;
     }
     outputs.deliver(|| done.json(), || done.text())
 }

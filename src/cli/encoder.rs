@@ -79,11 +79,7 @@ pub fn run(args: &Args) -> Result<()> {
     let network = &network(&args.network)?;
     let inputs = space::network_files(network).into_iter();
     let inputs: Vec<String> = inputs.map(|file| file.display().to_string()).collect();
-    let outputs = Outputs {
-        json: args.json.as_deref(),
-        ..Outputs::default()
-    };
-    outputs.check(&inputs)?;
+    Outputs::files([], args.json.as_deref()).check(&inputs)?;
     let tensors = space::network_tensors(network, args.size)?;
     let network = network.display().to_string();
     if tensors.is_empty() {
@@ -97,7 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
             "numbers": t.shape.as_ref().map(|shape| shape.iter().product::<usize>()),
         })
     });
-    if let Some(target) = outputs.json {
+    if let Some(target) = &args.json {
         let found = json!({ "network": network, "tensors": rows.collect::<Vec<_>>() });
         return file::write_text(target, &json::pretty(&found));
     }

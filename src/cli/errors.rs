@@ -50,11 +50,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     };
     let path = folder.join(show::FILE);
     let written = show::written(folder);
-    let outputs = Outputs {
-        files: written.iter().map(PathBuf::as_path).collect(),
-        json: args.json.as_deref(),
-        ..Outputs::default()
-    };
+    let outputs = Outputs::files(written.iter().map(PathBuf::as_path), args.json.as_deref());
     let files = args.outcomes.files().map(String::from);
     let files = files.chain(args.labels.clone());
     let inputs: Vec<String> = files.chain([path.display().to_string()]).collect();

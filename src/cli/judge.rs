@@ -4,11 +4,10 @@ use super::progress::Advice;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::job::guard::Outputs;
 use crate::job::inputs::JudgedInputs;
 use crate::job::judge::{Judge, Targets};
 use crate::job::row_args::RowArgs;
-use crate::report::{file, json, records, table};
+use crate::report::{json, table};
 use crate::study::analyze::AnalysisPlan;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,11 +42,12 @@ impl Judging<'_> {
         control: &Arc<Control>,
         open: impl FnOnce() -> Result<(JudgedInputs, AnalysisPlan)>,
     ) -> Result<()> {
-        let (outputs, targets) = self.outputs();
-        outputs.check(inputs)?;
-        targets.records.map_or(Ok(()), records::check)?;
-        let check = |path| file::check_parquet(path, "certificates");
-        targets.certificates.map_or(Ok(()), check)?;
+        let targets = Targets {
+            records: self.targets.output.as_deref(),
+            certificates: self.certificates,
+            json: self.targets.json.as_deref(),
+        };
+        targets.check(inputs)?;
         let started = Instant::now();
         let (engine, bar) = self.run.begin(self.rows.memory, self.advice, control)?;
         let opened = started.elapsed().as_secs_f64();
@@ -61,26 +61,9 @@ impl Judging<'_> {
         summary.seconds.extend(stages);
         drop(bar);
         self.run.manner.note(&summary.warnings);
-        outputs.deliver(
+        targets.outputs().deliver(
             || json::summary(&judge.context, &summary),
             || table::summary(&judge.context, &summary),
         )
-    }
-
-    /// The outputs, and those of them that are written while queries are judged.
-    fn outputs(&self) -> (Outputs<'_>, Targets<'_>) {
-        let (output, json) = (self.targets.output.as_deref(), self.targets.json.as_deref());
-        let outputs = Outputs {
-            files: output.into_iter().chain(self.certificates).collect(),
-            json,
-            ..Outputs::default()
-        };
-        let targets = Targets {
-            records: output.filter(|_| !outputs.stdout()),
-            stream: outputs.stdout(),
-            certificates: self.certificates,
-            more: self.certificates.is_some() || json.is_some(),
-        };
-        (outputs, targets)
     }
 }

@@ -82,11 +82,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         return file::print(&show::help());
     }
     let (output, plot) = (args.output.as_deref(), args.plot.as_deref());
-    let outputs = Outputs {
-        files: output.into_iter().chain(plot).collect(),
-        json: args.json.as_deref(),
-        ..Outputs::default()
-    };
+    let outputs = Outputs::files(output.into_iter().chain(plot), args.json.as_deref());
     outputs.check(&args.what.inputs())?;
     let check = |path| file::check_parquet(path, "the points of a sweep");
     output.map_or(Ok(()), check)?;

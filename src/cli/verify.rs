@@ -69,10 +69,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
     let inputs = named
         .cloned()
         .chain([args.certificates.display().to_string()]);
-    let outputs = Outputs {
-        json: args.json.as_deref(),
-        ..Outputs::default()
-    };
+    let outputs = Outputs::files([], args.json.as_deref());
     outputs.check(&inputs.collect::<Vec<_>>())?;
     let started = Instant::now();
     let bar = args.manner.begin(control, &[])?;

@@ -125,11 +125,6 @@ impl Options {
         self.outcomes.read(&queries, control)
     }
 
-    /// The two sets, if both were named.
-    fn sets(&self) -> Option<(&str, &str)> {
-        self.reference.as_deref().zip(self.queries.as_deref())
-    }
-
     /// The spaces that were asked for, if any.
     pub fn specs(&self) -> Result<Option<Vec<Spec>>> {
         if self.spaces.is_empty() {
@@ -280,14 +275,10 @@ impl Options {
             (None, Some(opened)) => usual(opened, self.reference.is_none())?,
             (None, None) => Vec::new(),
         };
-        let settings = Settings {
-            seed: self.judging.seed,
-            memory: opened
-                .as_ref()
-                .map_or_else(|| self.rows.budget(), |opened| opened.left),
-            files: self.rows.both()?,
-            onnx_runtime: self.networks.onnx_runtime.clone(),
-        };
+        let left = opened
+            .as_ref()
+            .map_or(self.rows.budget(), |opened| opened.left);
+        let settings = (self.rows).spaces(self.judging.seed, left, &self.networks)?;
         if self.by_label
             && let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref())
         {
@@ -339,15 +330,17 @@ impl Options {
             return Ok((None, Vec::new()));
         }
         let frames = specs.map_or(Ok(None), crate::space::frames)?;
-        let frames = frames.as_ref();
-        let (images, rows) = (&self.images, &self.rows);
-        if let (Some(reference), None) = (&self.reference, &self.queries) {
-            let sets = query_sets(&self.sets)?;
-            let (opened, sets) = images.open_sets(rows, reference, &sets, frames, control)?;
-            return Ok((Some(opened), sets));
-        }
-        let opened = images.open(rows, self.sets(), frames, control)?;
-        Ok((Some(opened), Vec::new()))
+        let named = query_sets(&self.sets)?;
+        let files = named.iter().map(|(_, file)| file).chain(&self.queries);
+        let sets: Vec<&str> = (self.reference.iter().chain(files))
+            .map(String::as_str)
+            .collect();
+        let sets = self.reference.as_ref().map(|_| &sets[..]);
+        let opened = (self.images).open(&self.rows, sets, frames.as_ref(), control)?;
+        let sets = named.into_iter().zip(&opened.starts);
+        let sets = sets.map(|((name, _), &first)| QuerySet { name, first });
+        let sets = sets.collect();
+        Ok((Some(opened), sets))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::report::embeddings::Embeddings;
 use crate::report::{file, parquet_file};
 use crate::rows::said;
 use crate::space::spec::{Spec, slug};
-use crate::space::{Set, Settings, View, Views, frames, joined};
+use crate::space::{Set, View, Views, frames, joined};
 use crate::warnings::Warnings;
 use clap::ValueEnum;
 use serde_json::json;
@@ -100,24 +100,12 @@ impl Options {
             names.flat_map(|name| embed.paths(name, spec))
         });
         let files: Vec<PathBuf> = each.collect();
-        let outputs = Outputs {
-            files: files.iter().map(PathBuf::as_path).collect(),
-            ..Outputs::default()
-        };
+        let outputs = Outputs::files(files.iter().map(PathBuf::as_path), None);
         let mut inputs = of_spaces(&embed.specs);
         inputs.extend(self.sets.iter().cloned());
         inputs.extend(self.images.files().map(String::from));
         outputs.check(&inputs)?;
         Ok(embed)
-    }
-
-    /// The sets, and the bytes of the budget that they leave.
-    fn open(&self, specs: &[Spec], control: &Control) -> Result<(Vec<Labelled>, u64)> {
-        let frames = frames(specs)?;
-        match self.sets.is_empty() {
-            true => self.images.open_sample(&self.rows, control),
-            false => (self.images).open_all(&self.rows, &self.sets, frames.as_ref(), control),
-        }
     }
 }
 
@@ -129,14 +117,14 @@ impl Embed<'_> {
         let options = self.options;
         let (sets, left) = match self.of_files {
             true => (Vec::new(), options.rows.budget()),
-            false => options.open(&self.specs, control)?,
+            false => {
+                let sets: Vec<&str> = options.sets.iter().map(String::as_str).collect();
+                let (sets, frames) = (Some(&sets[..]), frames(&self.specs)?);
+                let sets = sets.filter(|sets| !sets.is_empty());
+                (options.images).open_all(&options.rows, sets, frames.as_ref(), control)?
+            }
         };
-        let settings = Settings {
-            seed: options.seed,
-            memory: left,
-            files: options.rows.both()?,
-            onnx_runtime: options.networks.onnx_runtime.clone(),
-        };
+        let settings = (options.rows).spaces(options.seed, left, &options.networks)?;
         let mut views = Views::new(pair(&sets)?, self.specs.clone(), settings, control)?;
         let mut notes = self.notes(&sets, &mut views);
         let mut lines = Vec::new();

@@ -66,11 +66,7 @@ impl Options {
         self.space.as_deref().map_or(Ok(()), Way::check)?;
         let files = self.labels.iter().cloned().chain(self.judging.files());
         let inputs: Vec<String> = files.chain([self.reference.clone()]).collect();
-        let outputs = Outputs {
-            files: vec![&self.output],
-            ..Outputs::default()
-        };
-        outputs.check(&inputs)?;
+        Outputs::files([&*self.output], None).check(&inputs)?;
         file::Output::create(&self.output).map(drop)
     }
 

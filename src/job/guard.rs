@@ -21,17 +21,35 @@ const STDOUT: &str = "-";
 const WRITTEN: [&str; 5] = ["html", "json", "parquet", "png", "svg"];
 
 /// Where the results of a command go.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outputs<'a> {
     /// Named files; `-` for the standard output.
-    pub files: Vec<&'a Path>,
+    files: Vec<&'a Path>,
     /// The folder of -o, in which the command chooses the file names.
-    pub folder: Option<&'a Path>,
+    folder: Option<&'a Path>,
     /// The target of --json; `-` for the standard output.
-    pub json: Option<&'a str>,
+    json: Option<&'a str>,
 }
 
-impl Outputs<'_> {
+impl<'a> Outputs<'a> {
+    /// Named files, and the target of --json.
+    pub fn files(files: impl IntoIterator<Item = &'a Path>, json: Option<&'a str>) -> Self {
+        Outputs {
+            files: files.into_iter().collect(),
+            folder: None,
+            json,
+        }
+    }
+
+    /// The folder of -o, and the target of --json.
+    pub fn folder(folder: Option<&'a Path>, json: Option<&'a str>) -> Self {
+        Outputs {
+            files: Vec::new(),
+            folder,
+            json,
+        }
+    }
+
     /// Refuses outputs that cannot be written, that are the same, or that are inputs, before anything is computed. The folder
     /// is locked for this run as long as the returned lock lives.
     ///
@@ -43,7 +61,8 @@ impl Outputs<'_> {
             let place = resolved(output);
             if places.contains(&place) {
                 let output = output.display();
-                let what = format!("{output} is named for two outputs; name another file for one");
+                let what =
+                    format!("{output} is named for two outputs; name another file for one of them");
                 return Err(Error::Usage(what));
             }
             if output != Path::new(STDOUT) && inputs.iter().any(|input| is_of(&place, input)) {

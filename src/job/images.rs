@@ -1,6 +1,5 @@
 //! The options that say how sets of images are read, shared by all commands that take images.
 
-use super::memory;
 use super::row_args::{RowArgs, one_pipe};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
@@ -8,8 +7,7 @@ use crate::report::sheet::{ImageSet, Pictures};
 use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
 use crate::rows::{Element, OpenOptions, Rows, like, said};
 use crate::space::{Frames, Set, joined, spec};
-use crate::store::queries::FileRows;
-use crate::study::compare::{Classes, QuerySet};
+use crate::study::compare::Classes;
 use crate::warnings::Warnings;
 use clap::Args;
 use std::sync::Arc;
@@ -63,6 +61,8 @@ fn sides(text: &str) -> std::result::Result<(usize, usize), String> {
 pub struct Opened {
     pub reference: Set,
     pub queries: Set,
+    /// The first row of each set of queries, and the number of all.
+    pub starts: Vec<usize>,
     /// The classes of both, if both have them and the names agree.
     pub classes: Option<Classes>,
     /// Why the classes beside the images are not used.
@@ -166,135 +166,108 @@ impl ImageArgs {
         })
     }
 
-    /// The two sets, or the built-in sample; `frames` are those of the networks that all spaces begin with.
+    /// A reference and any number of query sets, which become one set of queries; `None` for the built-in sample. `frames` are
+    /// those of the networks that all spaces begin with.
     ///
-    /// Errors: sets that cannot be read, labels that do not match.
+    /// Errors: sets that cannot be read, or whose rows differ in shape; labels that do not match.
     pub fn open(
         &self,
         rows: &RowArgs,
-        sets: Option<(&str, &str)>,
+        sets: Option<&[&str]>,
         frames: Option<&Frames>,
         control: &Control,
     ) -> Result<Opened> {
-        control.begin(WorkStage::Read, 0);
-        let budget = rows.memory.unwrap_or_else(memory::default_budget);
-        let options = |memory, limit, labels: &Option<String>, what| {
-            self.options(rows.options(limit, memory, what)?, labels, frames)
-        };
-        let first = options(budget, rows.limit_reference, &self.labels, "reference")?;
-        let mut second = options(budget, rows.limit_queries, &self.query_labels, "queries")?;
-        let (reference, queries) = match sets {
-            Some((reference, queries)) => {
-                one_pipe(reference, queries)?;
-                let reference = images::open_images(reference, &first, control)?;
-                let left = budget.saturating_sub(reference.rows.resident_bytes());
-                second.open.memory = left.max(LEAST.min(budget));
-                second.open.like = like(&*reference.rows);
-                (reference, images::open_images(queries, &second, control)?)
-            }
-            None => (
-                images::sample_reference(&first, control)?,
-                images::sample_queries(&second, control)?,
-            ),
-        };
-        let mut warnings = reference.warnings.clone();
-        warnings.extend(queries.warnings.iter().cloned());
-        warnings.extend(said(&*reference.rows).chain(said(&*queries.rows)));
-        let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
-        let (classes, mismatch) = match classes(&reference, &queries) {
+        let (mut all, left) = self.open_all(rows, sets, frames, control)?;
+        let mut warnings = Warnings::default();
+        for set in &mut all {
+            warnings.extend(set.warnings.take());
+        }
+        let skipped = all.iter().map(|set| set.skipped).sum();
+        let first = all.remove(0);
+        for Labelled { set, .. } in all
+            .iter()
+            .filter(|other| other.set.range != first.set.range)
+        {
+            warnings.add(format!(
+                "pixels run up to {} in {} and up to {} in {}, as far as their types tell: see that they are on one scale",
+                first.set.range,
+                first.set.rows.name(),
+                set.range,
+                set.rows.name()
+            ));
+        }
+        let (classes, mismatch) = match classes(&first, &all) {
             // Classes found beside the images need not match as long as no option needs them.
             Err(error) if self.labels.is_none() => (None, Some(error.to_string())),
             known => (known?, None),
         };
-        let [reference_range, query_range] = [&reference, &queries].map(|set| range(set, rows));
-        if reference_range != query_range {
-            warnings.add(format!(
-                "pixels run up to {reference_range} in {} and up to {query_range} in {}, as far as their types tell: \
-                 see that they are on one scale",
-                reference.rows.name(),
-                queries.rows.name()
-            ));
-        }
-        let skipped = reference.skipped + queries.skipped;
-        let query_rows = file_rows(&*queries.rows, queries.skipped, rows.limit_queries);
-        let mut sets = [
-            set(reference, reference_range, frames),
-            set(queries, query_range, frames),
-        ];
-        alike(&mut sets.iter_mut().collect::<Vec<_>>(), frames)?;
-        let [reference, queries] = sets;
+        let broken = all.iter().map(|set| set.skipped).sum();
+        let limit = rows.limit_queries.filter(|_| all.len() == 1);
+        let mut starts = vec![0];
+        starts.extend(all.iter().scan(0, |end, set| {
+            *end += set.set.rows.len();
+            Some(*end)
+        }));
+        let mut sets: Vec<Set> = all.into_iter().map(|other| other.set).collect();
+        let queries = match sets.len() {
+            0 => first.set.without_rows(),
+            1 => sets.remove(0),
+            _ => joined(&first.set, sets)?,
+        };
         Ok(Opened {
+            query_rows: file_rows(&*queries.rows, broken, limit),
+            reference: first.set,
+            queries,
+            starts,
             classes,
             mismatch,
             skipped,
-            query_rows,
-            left: budget.saturating_sub(resident).max(LEAST.min(budget)),
-            reference,
-            queries,
+            left,
             warnings,
         })
     }
-}
 
-impl ImageArgs {
-    /// Opens a reference and any number of named query sets, which become one set of queries; without any it has no rows.
+    /// Opens sets one by one, the first being the reference, or the built-in sample; also the part of the budget that they
+    /// leave.
     ///
-    /// Errors: sets that cannot be read, or whose rows differ in shape.
-    pub fn open_sets(
+    /// Errors: sets that cannot be read.
+    pub fn open_all(
         &self,
         rows: &RowArgs,
-        reference: &str,
-        queries: &[(String, String)],
+        sets: Option<&[&str]>,
         frames: Option<&Frames>,
         control: &Control,
-    ) -> Result<(Opened, Vec<QuerySet>)> {
-        let files = queries.iter().map(|(_, file)| file.clone());
-        let all: Vec<String> = std::iter::once(reference.to_string())
-            .chain(files)
-            .collect();
-        let (mut opened, left) = self.open_all(rows, &all, frames, control)?;
-        let first = opened.remove(0);
-        let mut sets = Vec::new();
-        let mut start = 0;
-        for ((name, _), set) in queries.iter().zip(&opened) {
-            sets.push(QuerySet {
-                name: name.clone(),
-                first: start,
-            });
-            start += set.set.rows.len();
+    ) -> Result<(Vec<Labelled>, u64)> {
+        control.begin(WorkStage::Read, 0);
+        one_pipe(sets.unwrap_or_default())?;
+        let budget = rows.budget();
+        let (mut opened, mut left, mut columns) = (Vec::new(), budget, None);
+        for place in 0..sets.map_or(2, <[_]>::len) {
+            let (limit, what, labels) = match place {
+                0 => (rows.limit_reference, "reference", &self.labels),
+                _ => (rows.limit_queries, "queries", &self.query_labels),
+            };
+            let mut options = self.options(rows.options(limit, left, what)?, labels, frames)?;
+            options.open.like = columns.clone();
+            let mut images = match (sets, place) {
+                (Some(sets), _) => images::open_images(sets[place], &options, control)?,
+                (None, 0) => images::sample_reference(&options, control)?,
+                (None, _) => images::sample_queries(&options, control)?,
+            };
+            left = left
+                .saturating_sub(images.rows.resident_bytes())
+                .max(LEAST.min(budget));
+            columns = columns.or_else(|| like(&*images.rows));
+            images.warnings.extend(said(&*images.rows));
+            opened.push(labelled(images, rows, frames));
         }
-        let (classes, mismatch) = match joined_classes(&first, &opened, queries) {
-            Ok(known) => (known, None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        let broken = opened.iter().map(|set| set.skipped).sum();
-        let all = std::iter::once(&first).chain(&opened);
-        let warnings = all.flat_map(|set| set.warnings.iter().cloned()).collect();
-        let queries = match opened.is_empty() {
-            true => first.set.without_rows(),
-            false => joined(&first.set, opened.into_iter().map(|set| set.set).collect())?,
-        };
-        let query_rows = file_rows(&*queries.rows, broken, None);
-        let opened = Opened {
-            reference: first.set,
-            queries,
-            classes,
-            mismatch,
-            query_rows,
-            skipped: first.skipped + broken,
-            left,
-            warnings,
-        };
-        Ok((opened, sets))
+        alike(&mut opened, frames)?;
+        Ok((opened, left))
     }
 }
 
-/// The classes of a reference and of several sets of queries, if all have them.
-fn joined_classes(
-    reference: &Labelled,
-    queries: &[Labelled],
-    names: &[(String, String)],
-) -> Result<Option<Classes>> {
+/// The classes of a reference and of sets of queries, if all have them.
+fn classes(reference: &Labelled, queries: &[Labelled]) -> Result<Option<Classes>> {
     let Some(first) = &reference.labels else {
         return Ok(None);
     };
@@ -303,12 +276,11 @@ fn joined_classes(
         names: first.names.clone(),
         ..Classes::default()
     };
-    for (set, (name, _)) in queries.iter().zip(names) {
-        let Some(second) = &set.labels else {
+    for Labelled { set, labels, .. } in queries {
+        let Some(second) = labels else {
             return Ok(None);
         };
-        let reference = reference.set.rows.name();
-        let both = matched(first, second, (name, reference))?;
+        let both = matched(first, second, (set.rows.name(), reference.set.rows.name()))?;
         all.queries.extend(both.queries);
         if both.names.len() > all.names.len() {
             all.names = both.names;
@@ -327,54 +299,6 @@ pub struct Labelled {
     pub warnings: Warnings,
 }
 
-impl ImageArgs {
-    /// Opens sets one by one, the first being the reference; also the part of the budget that they leave.
-    ///
-    /// Errors: sets that cannot be read.
-    pub fn open_all(
-        &self,
-        rows: &RowArgs,
-        sets: &[String],
-        frames: Option<&Frames>,
-        control: &Control,
-    ) -> Result<(Vec<Labelled>, u64)> {
-        control.begin(WorkStage::Read, 0);
-        let budget = rows.memory.unwrap_or_else(memory::default_budget);
-        let (mut opened, mut left) = (Vec::new(), budget);
-        let mut columns = None;
-        for (place, spec) in sets.iter().enumerate() {
-            let (limit, what, labels) = match place {
-                0 => (rows.limit_reference, "reference", &self.labels),
-                _ => (rows.limit_queries, "queries", &self.query_labels),
-            };
-            let mut options = self.options(rows.options(limit, left, what)?, labels, frames)?;
-            options.open.like = columns.clone();
-            let mut images = images::open_images(spec, &options, control)?;
-            left = left
-                .saturating_sub(images.rows.resident_bytes())
-                .max(LEAST.min(budget));
-            columns = columns.or_else(|| like(&*images.rows));
-            images.warnings.extend(said(&*images.rows));
-            opened.push(labelled(images, rows, frames));
-        }
-        let mut sets: Vec<&mut Set> = opened.iter_mut().map(|opened| &mut opened.set).collect();
-        alike(&mut sets, frames)?;
-        Ok((opened, left))
-    }
-
-    /// The built-in sample as two sets.
-    pub fn open_sample(&self, rows: &RowArgs, control: &Control) -> Result<(Vec<Labelled>, u64)> {
-        let budget = rows.memory.unwrap_or_else(memory::default_budget);
-        let options = |limit, what| self.options(rows.options(limit, budget, what)?, &None, None);
-        let reference = options(rows.limit_reference, "reference")?;
-        let queries = options(rows.limit_queries, "queries")?;
-        let reference = images::sample_reference(&reference, control)?;
-        let queries = images::sample_queries(&queries, control)?;
-        let sets = [reference, queries].map(|images| labelled(images, rows, None));
-        Ok((sets.into(), budget))
-    }
-}
-
 /// The number of rows in the file of a set, from which `broken` images were left out and which may be cut at `limit` rows.
 fn file_rows(set: &dyn Rows, broken: u64, limit: Option<usize>) -> FileRows {
     let read = set.len() as u64 + set.dropped();
@@ -386,36 +310,31 @@ fn file_rows(set: &dyn Rows, broken: u64, limit: Option<usize>) -> FileRows {
 }
 
 fn labelled(mut images: Images, rows: &RowArgs, frames: Option<&Frames>) -> Labelled {
-    let range = range(&images, rows);
+    let set = Set {
+        range: range(&images, rows),
+        shape: images.shape,
+        rows: Arc::from(images.rows),
+        framed: Vec::new(),
+    };
     Labelled {
         labels: images.labels.take(),
         skipped: images.skipped,
-        warnings: std::mem::take(&mut images.warnings),
-        set: set(images, range, frames),
-    }
-}
-
-fn set(images: Images, range: f64, frames: Option<&Frames>) -> Set {
-    let shapes = images.framed;
-    let set = Set {
-        shape: images.shape,
-        rows: Arc::from(images.rows),
-        range,
-        framed: Vec::new(),
-    };
-    match frames.filter(|_| !shapes.is_empty()) {
-        Some(frames) => frames.split(set, &shapes),
-        None => set,
+        warnings: images.warnings,
+        set: match frames.filter(|_| !images.framed.is_empty()) {
+            Some(frames) => frames.split(set, &images.framed),
+            None => set,
+        },
     }
 }
 
 /// If the image files of one set were prepared for networks, prepares the images of the other sets in the same way.
-fn alike(sets: &mut [&mut Set], frames: Option<&Frames>) -> Result<()> {
-    let Some(frames) = frames.filter(|_| sets.iter().any(|set| !set.framed.is_empty())) else {
+fn alike(sets: &mut [Labelled], frames: Option<&Frames>) -> Result<()> {
+    let framed = |set: &Labelled| !set.set.framed.is_empty();
+    let Some(frames) = frames.filter(|_| sets.iter().any(framed)) else {
         return Ok(());
     };
-    for set in sets.iter_mut().filter(|set| set.framed.is_empty()) {
-        **set = frames.of(set)?;
+    for set in sets.iter_mut().filter(|set| !framed(set)) {
+        set.set = frames.of(&set.set)?;
     }
     Ok(())
 }
@@ -435,15 +354,6 @@ fn range(images: &Images, rows: &RowArgs) -> f64 {
     } else {
         most * rows.scale.unwrap_or(1.0)
     }
-}
-
-/// The classes of both sets, if both have them.
-fn classes(reference: &Images, queries: &Images) -> Result<Option<Classes>> {
-    let (Some(first), Some(second)) = (&reference.labels, &queries.labels) else {
-        return Ok(None);
-    };
-    let names = (queries.rows.name(), reference.rows.name());
-    matched(first, second, names).map(Some)
 }
 
 /// Opens a set as it is, with the labels of `labels` or those in its file: for a reference that is fitted with a space or

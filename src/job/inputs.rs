@@ -174,7 +174,7 @@ impl RowArgs {
     /// Opens both sets: the reference first, the queries with the rest of the budget.
     fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
         control.begin(WorkStage::Read, 0);
-        one_pipe(reference, queries)?;
+        one_pipe(&[reference, queries])?;
         let budget = self.budget();
         let reference = open(
             reference,

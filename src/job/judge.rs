@@ -1,5 +1,6 @@
 //! Queries of opened sets are judged; records and certificates are written as they come.
 
+use super::guard::Outputs;
 use super::inputs::JudgedInputs;
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -21,16 +22,34 @@ pub struct Judge {
     pub context: Context,
 }
 
-/// What records and certificates are written to.
-#[derive(Default)]
+/// What is written.
+#[derive(Debug, Default)]
 pub struct Targets<'a> {
-    /// Records as Parquet, Arrow, CSV or JSON lines.
+    /// Records as Parquet, Arrow, CSV or JSON lines; `-` for CSV on the standard output.
     pub records: Option<&'a Path>,
-    /// Records as CSV on the standard output.
-    pub stream: bool,
     pub certificates: Option<&'a Path>,
-    /// Whether the run is for more than the standard output: then it goes on if nobody reads that any more.
-    pub more: bool,
+    /// The summary.
+    pub json: Option<&'a str>,
+}
+
+impl<'a> Targets<'a> {
+    /// The targets as outputs of a command.
+    pub fn outputs(&self) -> Outputs<'a> {
+        Outputs::files(self.records.into_iter().chain(self.certificates), self.json)
+    }
+
+    /// Refuses targets that cannot be written, or that are inputs.
+    pub fn check(&self, inputs: &[String]) -> Result<()> {
+        self.outputs().check(inputs)?;
+        self.file().map_or(Ok(()), records::check)?;
+        let check = |path| file::check_parquet(path, "certificates");
+        self.certificates.map_or(Ok(()), check)
+    }
+
+    /// The file of the records, if they are not printed.
+    fn file(&self) -> Option<&'a Path> {
+        self.records.filter(|path| *path != Path::new("-"))
+    }
 }
 
 impl Judge {
@@ -105,6 +124,7 @@ struct Writing<'r> {
     files: Vec<Box<dyn FileSink + 'r>>,
     /// The records on the standard output; `None` also once nobody reads it any more.
     stream: Option<records::Stream<'r>>,
+    /// Whether the run is for more than the standard output: then it goes on if nobody reads that any more.
     more: bool,
 }
 
@@ -113,14 +133,15 @@ impl<'r> Writing<'r> {
         let mut writing = Writing {
             files: Vec::new(),
             stream: None,
-            more: targets.more,
+            more: targets.certificates.is_some() || targets.json.is_some(),
         };
         let (about, context) = (judge.about(), &judge.context);
-        if targets.stream {
-            writing.stream = writing.unless_closed(records::Stream::create(&about))?;
-        }
-        if let Some(path) = targets.records {
-            writing.files.push(records::create(path, context, &about)?);
+        match (targets.records, targets.file()) {
+            (_, Some(path)) => writing.files.push(records::create(path, context, &about)?),
+            (Some(_), None) => {
+                writing.stream = writing.unless_closed(records::Stream::create(&about))?;
+            }
+            (None, None) => {}
         }
         if let Some(path) = targets.certificates {
             let (rows, reference) = (context.rows.clone(), about.reference);

@@ -1,8 +1,10 @@
 //! The options that say which rows are read and how; commands that read sets share them.
 
 use super::memory;
+use super::networks::NetworkArgs;
 use crate::error::{Error, Result};
 use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList, RowSettings};
+use crate::space::Settings;
 use clap::Args;
 
 /// How the columns of a table become rows; for the help of commands that read sets.
@@ -122,12 +124,17 @@ impl RowArgs {
         })
     }
 
-    /// The options for the two files of a `file:` space. Errors: options that contradict each other.
-    pub fn both(&self) -> Result<[OpenOptions; 2]> {
-        Ok([
-            self.options(self.limit_reference, 0, "reference")?,
-            self.options(self.limit_queries, 0, "queries")?,
-        ])
+    /// The settings of spaces, with `memory` bytes for their rows. Errors: options that contradict each other.
+    pub fn spaces(&self, seed: u64, memory: u64, networks: &NetworkArgs) -> Result<Settings> {
+        Ok(Settings {
+            seed,
+            memory,
+            files: [
+                self.options(self.limit_reference, 0, "reference")?,
+                self.options(self.limit_queries, 0, "queries")?,
+            ],
+            onnx_runtime: networks.onnx_runtime.clone(),
+        })
     }
 
     /// The most bytes that rows, and indexes built from them, may take.
@@ -136,13 +143,13 @@ impl RowArgs {
     }
 }
 
-/// Refuses standard input for both sets: a pipe can be read only once.
-pub fn one_pipe(reference: &str, queries: &str) -> Result<()> {
-    let piped = |spec: &str| spec.split(':').next() == Some(PIPE);
-    match piped(reference) && piped(queries) {
-        true => Err(Error::Usage(
+/// Refuses standard input for several sets: a pipe can be read only once.
+pub fn one_pipe(sets: &[&str]) -> Result<()> {
+    let piped = |set: &&&str| set.split(':').next() == Some(PIPE);
+    match sets.iter().filter(piped).count() {
+        0 | 1 => Ok(()),
+        _ => Err(Error::Usage(
             "both sets are to come from the standard input; name a file for one of them".into(),
         )),
-        false => Ok(()),
     }
 }

@@ -74,11 +74,7 @@ impl Options {
         let mut inputs = vec![path.display().to_string()];
         inputs.extend(self.inputs().unwrap_or_default());
         inputs.extend(self.images.files().map(String::from));
-        let outputs = Outputs {
-            files: self.sheet.as_deref().into_iter().collect(),
-            ..Outputs::default()
-        };
-        outputs.check(&inputs)?;
+        Outputs::files(self.sheet.as_deref(), None).check(&inputs)?;
         let table = outcomes::load(&path)?;
         let queries = Queries { path, table };
         let space = queries.space(self.space.as_deref())?;
@@ -136,9 +132,10 @@ impl Options {
     ) -> Result<()> {
         let wrong = |why: &str| Error::Usage(why.into());
         let inputs = self.inputs()?;
-        let sets = match &inputs[..] {
-            [] => None,
-            [reference, queries] => Some((reference.as_str(), queries.as_str())),
+        let sets: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let sets = match sets.len() {
+            0 => None,
+            2 => Some(&sets[..]),
             _ => {
                 return Err(wrong(
                     "--sheet can be drawn of a comparison of one reference and one set of queries",

@@ -12,8 +12,7 @@ use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
 use crate::report::InputInfo;
 use crate::report::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
 use crate::rows::{RowSettings, Rows, sample};
-use crate::space::{Settings, Spec, Views, frames};
-use crate::store::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
+use crate::space::{Spec, Views, frames};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -211,21 +210,13 @@ fn views(sets: &Sets<'_>, specs: &[Spec], control: &Control) -> Result<Views> {
     let opened = match sets.named.is_none() && super::compare::brings_all(specs) {
         true => None,
         false => {
-            let frames = frames(specs)?;
-            Some(
-                sets.images
-                    .open(rows, sets.named, frames.as_ref(), control)?,
-            )
+            let (frames, named) = (frames(specs)?, sets.named.map(|(a, b)| [a, b]));
+            let named = named.as_ref().map(|pair| &pair[..]);
+            Some((sets.images).open(rows, named, frames.as_ref(), control)?)
         }
     };
-    let settings = Settings {
-        seed: sets.seed,
-        memory: opened
-            .as_ref()
-            .map_or_else(|| rows.budget(), |opened| opened.left),
-        files: rows.both()?,
-        onnx_runtime: sets.networks.onnx_runtime.clone(),
-    };
+    let left = opened.as_ref().map_or(rows.budget(), |opened| opened.left);
+    let settings = rows.spaces(sets.seed, left, sets.networks)?;
     let pair = opened.map(|opened| (opened.reference, opened.queries));
     Views::new(pair, specs.to_vec(), settings, control)
 }

@@ -134,11 +134,7 @@ struct Curves {
 impl Options {
     /// The results on the terminal, as JSON, and in the folder of -o.
     pub fn outputs(&self) -> Outputs<'_> {
-        Outputs {
-            folder: self.output.as_deref(),
-            json: self.json.as_deref(),
-            ..Outputs::default()
-        }
+        Outputs::folder(self.output.as_deref(), self.json.as_deref())
     }
 
     /// Refuses options that contradict each other, missing files and outputs that cannot be written, before anything is read.
@@ -254,13 +250,7 @@ impl<'o> Plan<'o> {
         let fig1 = options.asks_for(Which::Fig1);
         let fig1 = fig1.then(|| options.fig1(memory));
         fig1.iter().try_for_each(Fig1Plan::check)?;
-        // None of the spaces begins with `file:`.
-        let settings = Settings {
-            seed: options.seed,
-            memory,
-            onnx_runtime: options.networks.onnx_runtime.clone(),
-            ..Settings::default()
-        };
+        let settings = (options.rows).spaces(options.seed, memory, &options.networks)?;
         let curves = options.curves(&sets)?;
         for Curves { set, series, .. } in &curves {
             images::check(&sets[*set].data, series, settings.clone(), control)?;

@@ -128,7 +128,8 @@ pub fn open(options: &Options, named: &[Named], control: &Control) -> Result<Vec
     let mut sets = Vec::new();
     for named in named {
         control.set_task(format!("opening {}", named.name));
-        let pair = named.pair.as_ref().map(|[a, b]| (a.as_str(), b.as_str()));
+        let pair: Vec<&str> = named.files().map(String::as_str).collect();
+        let pair = Some(&pair[..]).filter(|pair| !pair.is_empty());
         let watch = Arc::new(Watch::of(named.files().cloned()));
         let opened = options.decoding.open(&rows, pair, None, control)?;
         rows.memory = Some(opened.left);
