@@ -109,17 +109,18 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
 
 /// Both sets; the reference may be a `.hull` file of `hullscope fit`.
 fn both_sets(args: &Args, control: &Control) -> Result<JudgedInputs> {
-    let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
-    let hull = reference.map(Path::new).filter(|path| is_hull(path));
-    let (Some(hull), Some(queries)) = (hull, queries) else {
-        return args.rows.judged(reference, queries, control);
+    let named = args.reference.as_deref().zip(args.queries.as_deref());
+    let Some((hull, queries)) = named.filter(|(reference, _)| is_hull(Path::new(reference))) else {
+        return Ok(JudgedInputs {
+            settings: args.rows.settings.clone(),
+            ..args.rows.inputs(named, control)?.into()
+        });
     };
-    let fitted = args.rows.fitted(hull, queries, None, control)?;
+    let fitted = args.rows.fitted(Path::new(hull), queries, None, control)?;
     match &fitted.space {
         Some(space) if args.certificates.is_some() => Err(Error::Usage(format!(
-            "certificates are checked against the rows of a file, and those of {} are in the space {space}; use hullscope \
-             compare --certificates",
-            hull.display()
+            "certificates are checked against the rows of a file, and those of {hull} are in the space {space}; use \
+             hullscope compare --certificates"
         ))),
         _ => Ok(fitted),
     }

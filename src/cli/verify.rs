@@ -120,7 +120,7 @@ fn result(args: &Args, found: &[Checked], holds: bool, seconds: f64) -> Value {
     };
     all["version"] = json!(env!("CARGO_PKG_VERSION"));
     all["command"] = json!(super::command_line());
-    all["settings"] = json!({ "tolerance": args.tolerance, "rows": args.rows.settings() });
+    all["settings"] = json!({ "tolerance": args.tolerance, "rows": args.rows.settings });
     all["verified"] = json!(holds);
     all["seconds"] = json!({ "total": seconds });
     all
@@ -161,7 +161,7 @@ fn sentence(args: &Args, found: &Checked) -> String {
     let Some(tally) = &found.audit.tally else {
         return format!("{}no certificate was checked\n", of(found));
     };
-    let (rows, tolerance) = (args.rows.settings().words(), args.tolerance);
+    let (rows, tolerance) = (args.rows.settings.words(), args.tolerance);
     let parts: String = [
         (tally.cone, " are about the cone"),
         (

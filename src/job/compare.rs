@@ -154,7 +154,7 @@ impl Options {
             command: command.into(),
             inputs: self.named().collect(),
             content,
-            rows: self.rows.settings(),
+            rows: self.rows.settings.clone(),
             plan,
             seed: self.judging.seed,
             more: format!("{} {:?}", self.images.key(), self.networks.onnx_runtime),
@@ -278,7 +278,7 @@ impl Options {
         let left = opened
             .as_ref()
             .map_or(self.rows.budget(), |opened| opened.left);
-        let settings = (self.rows).spaces(self.judging.seed, left, &self.networks)?;
+        let settings = (self.rows).spaces(self.judging.seed, left, &self.networks);
         if self.by_label
             && let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref())
         {

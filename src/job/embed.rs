@@ -124,7 +124,7 @@ impl Embed<'_> {
                 (options.images).open_all(&options.rows, sets, frames.as_ref(), control)?
             }
         };
-        let settings = (options.rows).spaces(options.seed, left, &options.networks)?;
+        let settings = (options.rows).spaces(options.seed, left, &options.networks);
         let mut views = Views::new(pair(&sets)?, self.specs.clone(), settings, control)?;
         let mut notes = self.notes(&sets, &mut views);
         let mut lines = Vec::new();
@@ -198,7 +198,7 @@ impl Embed<'_> {
         )];
         if options.format == FileFormat::Parquet {
             let settings = json!({
-                "space": spec.text, "sets": options.sets, "rows": options.rows.settings(), "seed": options.seed });
+                "space": spec.text, "sets": options.sets, "rows": options.rows.settings, "seed": options.seed });
             let metadata = parquet_file::metadata(command, &settings);
             made.write_parquet(&rows, metadata, control)?;
             return Ok(lines);

@@ -3,7 +3,7 @@
 use super::guard::Outputs;
 use super::images::{classes_beside, open_plain};
 use super::judging::{ANALYZE, JudgingArgs};
-use super::row_args::RowArgs;
+use super::row_args::{Role, RowArgs};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::report::hull_file::{self, Make, Source, SpaceAndLabels};
@@ -58,7 +58,7 @@ impl Options {
             let what = format!("{named} does not end in .hull; write -o NAME.hull");
             return Err(Error::Usage(what));
         }
-        if self.rows.limit_queries.is_some() {
+        if self.rows.settings.limit_queries.is_some() {
             return Err(Error::Usage(
                 "--limit-queries goes with score and analyze: fit reads no queries".into(),
             ));
@@ -100,7 +100,7 @@ impl Options {
         let link = || Source::link(Some(&source), &space_and_labels, control);
         let make = Make {
             plan,
-            settings: self.rows.settings(),
+            settings: self.rows.settings.clone(),
             columns,
             link: self.link.then(link).transpose()?,
             copy: int8.then(|| self.rows.budget()),
@@ -117,8 +117,7 @@ impl Options {
         warnings: &mut Warnings,
         control: &Control,
     ) -> Result<(Set, Option<rows::images::Labels>)> {
-        let (limit, budget) = (self.rows.limit_reference, self.rows.budget());
-        let options = self.rows.options(limit, budget, "reference")?;
+        let options = self.rows.options(Role::Reference, self.rows.budget());
         if self.space.is_none() && self.labels.is_none() {
             let rows = rows::open(&self.reference, &options, control)?;
             return Ok((Set::vectors(Arc::from(rows)), None));

@@ -1,6 +1,6 @@
 //! The options that say how sets of images are read, shared by all commands that take images.
 
-use super::row_args::{RowArgs, one_pipe};
+use super::row_args::{Role, RowArgs, one_pipe};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::report::sheet::{ImageSet, Pictures};
@@ -134,9 +134,10 @@ impl ImageArgs {
         let Some((first, second)) = self.labels.as_ref().zip(self.query_labels.as_ref()) else {
             return Ok(None);
         };
-        let excluded = rows.exclude_rows.as_ref();
-        let mut first = images::read_labels(first, rows.limit_reference, excluded, control)?;
-        let mut second = images::read_labels(second, rows.limit_queries, None, control)?;
+        let settings = &rows.settings;
+        let (limit, excluded) = (settings.limit_reference, settings.exclude_rows.as_ref());
+        let mut first = images::read_labels(first, limit, excluded, control)?;
+        let mut second = images::read_labels(second, settings.limit_queries, None, control)?;
         if let Some(names) = self.names()? {
             names.rename("the reference", &mut first)?;
             names.rename("the queries", &mut second)?;
@@ -202,7 +203,7 @@ impl ImageArgs {
             known => (known?, None),
         };
         let broken = all.iter().map(|set| set.skipped).sum();
-        let limit = rows.limit_queries.filter(|_| all.len() == 1);
+        let limit = rows.settings.limit_queries.filter(|_| all.len() == 1);
         let mut starts = vec![0];
         starts.extend(all.iter().scan(0, |end, set| {
             *end += set.set.rows.len();
@@ -243,12 +244,15 @@ impl ImageArgs {
         let budget = rows.budget();
         let (mut opened, mut left, mut columns) = (Vec::new(), budget, None);
         for place in 0..sets.map_or(2, <[_]>::len) {
-            let (limit, what, labels) = match place {
-                0 => (rows.limit_reference, "reference", &self.labels),
-                _ => (rows.limit_queries, "queries", &self.query_labels),
+            let (role, labels) = match place {
+                0 => (Role::Reference, &self.labels),
+                _ => (Role::Queries, &self.query_labels),
             };
-            let mut options = self.options(rows.options(limit, left, what)?, labels, frames)?;
-            options.open.like = columns.clone();
+            let open = OpenOptions {
+                like: columns.clone(),
+                ..rows.options(role, left)
+            };
+            let options = self.options(open, labels, frames)?;
             let mut images = match (sets, place) {
                 (Some(sets), _) => images::open_images(sets[place], &options, control)?,
                 (None, 0) => images::sample_reference(&options, control)?,
@@ -349,10 +353,10 @@ fn range(images: &Images, rows: &RowArgs) -> f64 {
         _ => 255.0,
     };
     // Rows of unit length have no fixed largest value.
-    if rows.normalize {
+    if rows.settings.normalize {
         1.0
     } else {
-        most * rows.scale.unwrap_or(1.0)
+        most * rows.settings.scale.unwrap_or(1.0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sets that a command opens by its options of rows: two files, the built-in sample, or a fitted reference and queries.
 
 use super::images::{Labelled, classes_beside, open_plain};
-use super::row_args::{RowArgs, one_pipe};
+use super::row_args::{Role, RowArgs, one_pipe};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::notion::Classes;
@@ -46,36 +46,43 @@ impl Inputs {
     }
 }
 
-impl RowArgs {
-    /// The named sets, or the built-in sample.
-    pub fn inputs(
-        &self,
-        reference: Option<&str>,
-        queries: Option<&str>,
-        control: &Control,
-    ) -> Result<Inputs> {
-        match (reference, queries) {
-            (Some(reference), Some(queries)) => self.open(reference, queries, control),
-            _ => self.sample(control),
-        }
-    }
-
-    /// The same for a reference that was not fitted.
-    pub fn judged(
-        &self,
-        reference: Option<&str>,
-        queries: Option<&str>,
-        control: &Control,
-    ) -> Result<JudgedInputs> {
-        Ok(JudgedInputs {
-            inputs: self.inputs(reference, queries, control)?,
+impl From<Inputs> for JudgedInputs {
+    /// Sets whose reference was not fitted.
+    fn from(inputs: Inputs) -> Self {
+        JudgedInputs {
+            inputs,
             known: None,
             plan: AnalysisPlan::default(),
-            settings: self.settings(),
+            settings: RowSettings::default(),
             classes: None,
             space: None,
             warnings: Warnings::default(),
-        })
+        }
+    }
+}
+
+impl RowArgs {
+    /// The named sets, or the built-in sample: the reference first, the queries with the rest of the budget.
+    pub fn inputs(&self, named: Option<(&str, &str)>, control: &Control) -> Result<Inputs> {
+        let budget = self.budget();
+        let first = self.options(Role::Reference, budget);
+        let Some((reference, queries)) = named else {
+            let second = self.options(Role::Queries, budget);
+            return Ok(Inputs {
+                reference: Box::new(sample::reference()?.prepared(&first, control)?),
+                queries: Arc::new(sample::queries()?.prepared(&second, control)?),
+            });
+        };
+        control.begin(WorkStage::Read, 0);
+        one_pipe(&[reference, queries])?;
+        let reference = open(reference, &first, control)?;
+        let left = budget.saturating_sub(reference.resident_bytes());
+        let second = OpenOptions {
+            like: like(&*reference),
+            ..self.options(Role::Queries, left.max(LEAST.min(budget)))
+        };
+        let queries = Arc::from(open(queries, &second, control)?);
+        Ok(Inputs { reference, queries })
     }
 
     /// Opens a fitted reference, and queries that are read under the same options and transformed into its space. `labels` is
@@ -91,7 +98,7 @@ impl RowArgs {
     ) -> Result<JudgedInputs> {
         let typed = RowSettings {
             limit_queries: None,
-            ..self.settings()
+            ..self.settings.clone()
         };
         if typed != RowSettings::default() {
             return Err(Error::Usage(format!(
@@ -106,11 +113,11 @@ impl RowArgs {
         let left = budget.saturating_sub(found.rows.resident_bytes());
         let about = found.about;
         let settings = RowSettings {
-            limit_queries: self.limit_queries,
+            limit_queries: self.settings.limit_queries,
             ..about.settings
         };
         let options = OpenOptions {
-            limit: self.limit_queries,
+            limit: self.settings.limit_queries,
             exclude: None,
             memory: left.max(LEAST.min(budget)),
             work: Some(budget),
@@ -168,37 +175,6 @@ impl RowArgs {
             classes: classes.transpose()?,
             space: about.space.map(|ends| ends.space),
             warnings,
-        })
-    }
-
-    /// Opens both sets: the reference first, the queries with the rest of the budget.
-    fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
-        control.begin(WorkStage::Read, 0);
-        one_pipe(&[reference, queries])?;
-        let budget = self.budget();
-        let reference = open(
-            reference,
-            &self.options(self.limit_reference, budget, "reference")?,
-            control,
-        )?;
-        let left = budget
-            .saturating_sub(reference.resident_bytes())
-            .max(LEAST.min(budget));
-        let mut options = self.options(self.limit_queries, left, "queries")?;
-        options.like = like(&*reference);
-        let queries = Arc::from(open(queries, &options, control)?);
-        Ok(Inputs { reference, queries })
-    }
-
-    /// The built-in sample under the same options.
-    fn sample(&self, control: &Control) -> Result<Inputs> {
-        let prepare = |rows: crate::rows::Memory, limit, what| -> Result<Box<dyn Rows>> {
-            let options = self.options(limit, u64::MAX, what)?;
-            Ok(Box::new(rows.prepared(&options, control)?))
-        };
-        Ok(Inputs {
-            reference: prepare(sample::reference()?, self.limit_reference, "reference")?,
-            queries: Arc::from(prepare(sample::queries()?, self.limit_queries, "queries")?),
         })
     }
 }

@@ -81,7 +81,7 @@ impl Options {
             return Ok(());
         }
         self.law_plan(rows).check()?;
-        match rows.settings() == RowSettings::default() {
+        match rows.settings == RowSettings::default() {
             true => Ok(()),
             false => Err(Error::Usage(
                 "--limit-reference, --limit-queries, --exclude-rows, --scale, --normalize and --skip-nonfinite are about \
@@ -161,8 +161,8 @@ impl Options {
     }
 
     fn run_data(&self, rows: &RowArgs, engine: &dyn Engine, control: &Control) -> Result<Swept> {
-        let names = (self.reference.as_deref(), self.queries.as_deref());
-        let inputs = rows.inputs(names.0, names.1, control)?;
+        let named = self.reference.as_deref().zip(self.queries.as_deref());
+        let inputs = rows.inputs(named, control)?;
         let mut warnings: Warnings = inputs.said().collect();
         let plan = self.data_plan(rows, &*inputs.reference);
         plan.check(&*inputs.reference, &*inputs.queries)?;

@@ -79,14 +79,14 @@ fn folder(
     let texts: Vec<String> = files.iter().map(|(space, _)| space.clone()).collect();
     let specs = Spec::parse_all(&texts)?;
     let mut views = views(sets, &specs, control)?;
-    let given = sets.rows.settings();
+    let given = &sets.rows.settings;
     let mut all = Vec::new();
     for (spec, (space, path)) in specs.iter().zip(files) {
         control.set_task(space.clone());
         let reader = CertificateReader::open(&path)?;
         let view = views.view(spec, control)?;
         let sets = (&*view.reference, &*view.queries);
-        let checked = Checked::of(reader, &given, sets, tolerance, control)?;
+        let checked = Checked::of(reader, given, sets, tolerance, control)?;
         all.push(Checked {
             space: Some(space),
             ..checked
@@ -98,21 +98,20 @@ fn folder(
 
 fn file(path: &Path, sets: &Sets<'_>, tolerance: f64, control: &Control) -> Result<Checked> {
     let reader = CertificateReader::open(path)?;
-    let given = sets.rows.settings();
+    let given = &sets.rows.settings;
     let origin = reader.origin().ok().cloned();
     // This check comes before the inputs are read: under other options they may not even be readable.
-    let mut checked = match reader.origin_under(&given) {
+    let mut checked = match reader.origin_under(given) {
         Err(problem) => Checked {
             audit: Audit::of(vec![problem]),
             ..Checked::default()
         },
         Ok(_) => {
-            let (reference, queries) = sets.named.unzip();
-            let inputs = sets.rows.inputs(reference, queries, control)?;
+            let inputs = sets.rows.inputs(sets.named, control)?;
             let pair = (&*inputs.reference, &*inputs.queries);
             Checked {
                 inputs: Some([InputInfo::of(pair.0), InputInfo::of(pair.1)]),
-                ..Checked::of(reader, &given, pair, tolerance, control)?
+                ..Checked::of(reader, given, pair, tolerance, control)?
             }
         }
     };
@@ -216,7 +215,7 @@ fn views(sets: &Sets<'_>, specs: &[Spec], control: &Control) -> Result<Views> {
         }
     };
     let left = opened.as_ref().map_or(rows.budget(), |opened| opened.left);
-    let settings = rows.spaces(sets.seed, left, sets.networks)?;
+    let settings = rows.spaces(sets.seed, left, sets.networks);
     let pair = opened.map(|opened| (opened.reference, opened.queries));
     Views::new(pair, specs.to_vec(), settings, control)
 }

@@ -12,16 +12,21 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The columns that the user asks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields, default)]
 pub struct Choice {
-    /// Patterns of the columns to use; if empty, the rule above decides.
+    /// Columns of a table that make a row: names or patterns, as in 'f*,g' (default: the one column of vectors; in a table
+    /// without any, all columns of numbers but those that number the rows)
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub columns: Vec<String>,
-    /// Patterns of columns to leave out.
+    /// Columns of a table to leave out: names or patterns
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub drop: Vec<String>,
-    /// The column that holds the class of each row.
+    /// The column of a table that holds the class of each row; it is no part of the row
+    #[arg(id = "label_column", long, value_name = "NAME")]
     pub label: Option<String>,
-    /// The column that names each row.
+    /// The column of a table that names each row: the name is in every output beside the row number, and is no part of the row
+    #[arg(id = "id_column", long, value_name = "NAME")]
     pub id: Option<String>,
 }
 

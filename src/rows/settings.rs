@@ -1,30 +1,59 @@
 //! The options under which rows were read, as files keep them.
 
 use super::{Choice, Element, OpenOptions, Order, RowList};
+use clap::builder::RangedU64ValueParser;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The options under which rows were read. When these are read back, no field may be absent or unknown.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+/// The options under which rows are read, as they are typed and as files keep them. When they are read back from a file, no
+/// field may be absent or unknown.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields)]
 pub struct RowSettings {
+    /// Use only the first N rows of the reference
+    #[arg(long, value_name = "N", value_parser = count())]
     #[serde(deserialize_with = "present")]
     pub limit_reference: Option<usize>,
+    /// Use only the first N queries
+    #[arg(long, value_name = "N", value_parser = count())]
     #[serde(deserialize_with = "present")]
     pub limit_queries: Option<usize>,
-    /// Rows of the reference that were left out by number.
+    /// Leave out these reference rows, by number or range, as in 7,12-19
+    #[arg(long, value_name = "LIST")]
     #[serde(deserialize_with = "present")]
     pub exclude_rows: Option<RowList>,
+    /// Multiply every value by S (bytes are not rescaled unless asked)
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = factor)]
     #[serde(deserialize_with = "present")]
     pub scale: Option<f64>,
+    /// Scale every row to unit length
+    #[arg(long)]
     pub normalize: bool,
+    /// Drop rows with NaN or infinity instead of refusing them; row numbers stay those of the file
+    #[arg(long)]
     pub skip_nonfinite: bool,
-    /// The choice of the columns of a table.
+    #[command(flatten)]
     pub choice: Choice,
-    /// The order of a set's files.
+    /// In which order the files of a folder or pattern are read: natural (part-2 before part-10) or text, as pyarrow,
+    /// pandas, polars and DuckDB read them
+    #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Natural)]
     pub order: Order,
-    /// The number type of files that do not name it.
+    /// Number type where the file does not name it (.npy of bfloat16 is <V2 to NumPy): bf16, f8e4m3, f8e5m2
+    #[arg(long, value_name = "TYPE")]
     #[serde(deserialize_with = "present")]
     pub dtype: Option<Element>,
+}
+
+/// Parses a number of rows.
+fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+/// Parses a factor.
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if f64::is_finite(number) && number != 0.0 => Ok(number),
+        _ => Err("it must be a finite number other than 0".into()),
+    }
 }
 
 /// A field that may be null but not absent.

@@ -10,7 +10,7 @@ use super::lock::Lock;
 use super::networks::NetworkArgs;
 use super::numbers;
 use super::results::{self, FolderOwner};
-use super::row_args::RowArgs;
+use super::row_args::{Role, RowArgs};
 use super::{archive, findings};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -201,7 +201,7 @@ impl Options {
     fn rows(&self) -> RowArgs {
         let mut rows = self.rows.clone();
         if self.quick {
-            rows.limit_queries.get_or_insert(QUICK_QUERIES);
+            rows.settings.limit_queries.get_or_insert(QUICK_QUERIES);
         }
         rows
     }
@@ -250,7 +250,7 @@ impl<'o> Plan<'o> {
         let fig1 = options.asks_for(Which::Fig1);
         let fig1 = fig1.then(|| options.fig1(memory));
         fig1.iter().try_for_each(Fig1Plan::check)?;
-        let settings = (options.rows).spaces(options.seed, memory, &options.networks)?;
+        let settings = (options.rows).spaces(options.seed, memory, &options.networks);
         let curves = options.curves(&sets)?;
         for Curves { set, series, .. } in &curves {
             images::check(&sets[*set].data, series, settings.clone(), control)?;
@@ -295,7 +295,7 @@ impl Options {
     /// The cubes with their embeddings: an embedding belongs to the cube that has as many vertices as the embedding has
     /// rows.
     fn cubes(&self, control: &Control) -> Result<Vec<(u64, Embeddings)>> {
-        let options = self.rows.options(None, self.rows.budget(), "embeddings")?;
+        let options = self.rows.options(Role::Other, self.rows.budget());
         let mut cubes = CUBES.map(|d| (d, Embeddings::new()));
         for (text, path) in self.embeddings()? {
             let rows = open(&path, &options, control)?;

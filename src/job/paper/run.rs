@@ -133,7 +133,7 @@ impl Run<'_> {
         let settings = json!({
             "quick": options.quick,
             "sets": sets,
-            "rows": options.rows().settings(),
+            "rows": options.rows().settings,
             "resize": decoding.resize,
             "gray": decoding.gray,
             "skip_broken": decoding.skip_broken,
@@ -161,7 +161,7 @@ impl Run<'_> {
             command: self.command.into(),
             inputs: set.named.files().cloned().collect(),
             content: String::new(),
-            rows: options.rows().settings(),
+            rows: options.rows().settings,
             plan: images::plan(options.seed),
             seed: options.seed,
             certificates: false,
@@ -193,7 +193,7 @@ impl Run<'_> {
             limit_reference: None,
             limit_queries: None,
             exclude_rows: None,
-            ..options.rows.settings()
+            ..options.rows.settings.clone()
         };
         let settings = json!({
             "dimensions": CUBES,
