@@ -5,10 +5,13 @@
 //! computes the others again. A space has both files or counts as absent: the report is written last and holds the hash of
 //! the table.
 
+use super::record_files::RecordFiles;
 use super::results::{self, FolderOwner};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
-use crate::report::records::{self, About};
+use crate::report::file::{self, Output};
+use crate::report::records::About;
+use crate::report::{Context, InputInfo, outcomes};
 use crate::rows::{RowSettings, Watch, fingerprint};
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{View, network_files};
@@ -119,24 +122,6 @@ impl<'c> Folder<'c> {
     fn certificates(&self, spec: &Spec) -> PathBuf {
         let file = format!("{}.parquet", name(&spec.text));
         self.folder.join(CERTIFICATES).join(file)
-    }
-
-    /// A writer of a space's certificates, if they are asked for; otherwise those of an earlier run are removed.
-    fn certificate_writer<'v>(
-        &self,
-        spec: &Spec,
-        view: &'v View,
-        context: &Context,
-    ) -> Result<Option<CertificateWriter<'v>>> {
-        let path = self.certificates(spec);
-        if !self.run.certificates {
-            return file::remove(&path).map(|()| None);
-        }
-        file::create_folder(&self.folder.join(CERTIFICATES))?;
-        let (reference, queries) = (&*view.reference, &*view.queries);
-        let rows = self.run.rows.clone();
-        let origin = certificates::Origin::of(reference, queries, rows, self.control)?;
-        CertificateWriter::create(&path, context, origin, reference).map(Some)
     }
 
     fn hash(&mut self, input: &str) -> Result<String> {
@@ -275,9 +260,16 @@ impl Archive for Folder<'_> {
             space: Some(&spec.text),
             known,
         };
+        let proofs = Some(self.certificates(spec));
+        let proofs = proofs.filter(|_| self.run.certificates);
+        match &proofs {
+            Some(_) => file::create_folder(&self.folder.join(CERTIFICATES))?,
+            // Those of an earlier run must not remain beside new records.
+            None => file::remove(&self.certificates(spec))?,
+        }
+        let paths = [Some(&*table), proofs.as_deref()];
         Ok(Box::new(Space {
-            proofs: self.certificate_writer(spec, view, &context)?,
-            records: records::create(&table, &context, &about)?,
+            files: RecordFiles::create(&context, &about, paths, self.control)?,
             table,
             path,
             settings,
@@ -296,8 +288,7 @@ fn as_read(watch: &Watch, inputs: &[String]) -> bool {
 
 /// A space that is being written into the folder.
 struct Space<'v> {
-    records: Box<dyn FileSink + 'v>,
-    proofs: Option<CertificateWriter<'v>>,
+    files: RecordFiles<'v>,
     table: PathBuf,
     path: PathBuf,
     settings: String,
@@ -310,18 +301,14 @@ struct Space<'v> {
 
 impl Sink for Space<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
-        self.records.records(records)?;
-        self.proofs
-            .as_mut()
-            .map_or(Ok(()), |proofs| proofs.records(records))
+        self.files.records(records)
     }
 }
 
 impl Keeper for Space<'_> {
     fn finish(self: Box<Self>, report: &SpaceReport) -> Result<()> {
         let Space {
-            records,
-            proofs,
+            files,
             table,
             path,
             settings,
@@ -329,9 +316,7 @@ impl Keeper for Space<'_> {
             inputs,
             watch,
         } = *self;
-        let proofs = proofs.map(|proofs| Box::new(proofs).written());
-        let written = [proofs, Some(records.written())];
-        file::commit_all(written.into_iter().flatten().collect::<Result<_>>()?)?;
+        files.finish()?;
         let state = State {
             settings,
             inputs: match as_read(&watch, &inputs) {

@@ -2,9 +2,10 @@
 
 use super::guard::Outputs;
 use super::inputs::JudgedInputs;
+use super::record_files::RecordFiles;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::{Context, FileSink, InputInfo, certificates, file, records};
+use crate::report::{Context, InputInfo, file, records};
 use crate::scan::Engine;
 use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
 use crate::study::compare::RowContext;
@@ -99,7 +100,7 @@ impl Judge {
         let notes: Vec<String> = facts.chain(leaks).chain(sampled).collect();
         summary.warnings.splice(0..0, notes);
         let started = Instant::now();
-        writing.finish()?;
+        writing.files.finish()?;
         *summary.seconds.entry("write".into()).or_default() += started.elapsed().as_secs_f64();
         Ok(summary)
     }
@@ -121,7 +122,7 @@ impl Judge {
 
 /// The targets, open.
 struct Writing<'r> {
-    files: Vec<Box<dyn FileSink + 'r>>,
+    files: RecordFiles<'r>,
     /// The records on the standard output; `None` also once nobody reads it any more.
     stream: Option<records::Stream<'r>>,
     /// Whether the run is for more than the standard output: then it goes on if nobody reads that any more.
@@ -130,24 +131,15 @@ struct Writing<'r> {
 
 impl<'r> Writing<'r> {
     fn start(targets: &Targets, judge: &'r Judge, control: &Control) -> Result<Self> {
+        let about = judge.about();
+        let paths = [targets.file(), targets.certificates];
         let mut writing = Writing {
-            files: Vec::new(),
+            files: RecordFiles::create(&judge.context, &about, paths, control)?,
             stream: None,
             more: targets.certificates.is_some() || targets.json.is_some(),
         };
-        let (about, context) = (judge.about(), &judge.context);
-        match (targets.records, targets.file()) {
-            (_, Some(path)) => writing.files.push(records::create(path, context, &about)?),
-            (Some(_), None) => {
-                writing.stream = writing.unless_closed(records::Stream::create(&about))?;
-            }
-            (None, None) => {}
-        }
-        if let Some(path) = targets.certificates {
-            let (rows, reference) = (context.rows.clone(), about.reference);
-            let origin = certificates::Origin::of(reference, about.queries, rows, control)?;
-            let writer = certificates::CertificateWriter::create(path, context, origin, reference)?;
-            writing.files.push(Box::new(writer));
+        if targets.outputs().stdout() {
+            writing.stream = writing.unless_closed(records::Stream::create(&about))?;
         }
         Ok(writing)
     }
@@ -159,18 +151,11 @@ impl<'r> Writing<'r> {
             other => other.map(Some),
         }
     }
-
-    fn finish(self) -> Result<()> {
-        let written = self.files.into_iter().map(|sink| sink.written());
-        file::commit_all(written.collect::<Result<_>>()?)
-    }
 }
 
 impl Sink for Writing<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
-        for sink in &mut self.files {
-            sink.records(records)?;
-        }
+        self.files.records(records)?;
         if let Some(mut stream) = self.stream.take() {
             let written = stream.records(records);
             self.stream = self.unless_closed(written)?.map(|()| stream);

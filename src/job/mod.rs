@@ -25,6 +25,7 @@ pub mod networks;
 pub mod numbers;
 pub mod outcomes;
 pub mod paper;
+mod record_files;
 pub mod results;
 pub mod row_args;
 pub mod sweep;
