@@ -285,6 +285,53 @@ fn outcomes_of_queries_that_were_left_out_are_matched_by_row() {
     );
 }
 
+/// `top` lists the queries of a space by a column, and names what the comparison has where it lacks what was asked for.
+#[test]
+fn the_queries_with_the_largest_scores_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_queries(folder.path());
+    let path = folder.path().to_str().unwrap();
+    let top = |more: &[&str]| {
+        let output = hullscope(&[&["top", path], more].concat());
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let scores = |more: &[&str]| {
+        let (code, text) = top(more);
+        assert_eq!(code, Some(0), "{text}");
+        let lines: Vec<&str> = text.lines().skip(3).collect();
+        let last = |line: &&str| line.split_whitespace().last()?.parse().ok();
+        let scores: Vec<f64> = lines.iter().filter_map(last).collect();
+        (text.lines().next().unwrap().to_string(), scores)
+    };
+    assert_eq!(
+        scores(&["-n", "3"]),
+        (
+            "3 queries of the largest hull_score in pixels".into(),
+            vec![59.0, 59.0, 58.0]
+        )
+    );
+    assert_eq!(
+        scores(&["-n", "3", "--least", "--space", "pca:8"]),
+        (
+            "3 queries of the smallest hull_score in pca:8".into(),
+            vec![0.0, 0.0, 1.0]
+        )
+    );
+    for (more, part) in [
+        (["--by", "label"], "column of numbers \"label\"; it has"),
+        (["--space", "no"], "space \"no\"; it has pixels, pca:8"),
+        (["--errors-only", "--least"], "which queries are errors"),
+        (
+            ["--sheet", &format!("{path}/queries.parquet")],
+            "also an input",
+        ),
+    ] {
+        let (code, text) = top(&more);
+        assert!(code == Some(2) && text.contains(part), "{text}");
+    }
+}
+
 #[test]
 fn what_cannot_be_said_is_refused_with_what_to_type() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use crate::job::compare::Options;
 use crate::job::guard::Outputs;
 use crate::job::row_args::COLUMNS;
 use crate::job::{self, judging, results};
-use crate::report::file;
+use crate::store::file;
 use std::path::PathBuf;
 use std::sync::Arc;
 

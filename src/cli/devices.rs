@@ -4,7 +4,7 @@ use crate::control::Control;
 use crate::error::Result;
 #[cfg(feature = "gpu")]
 use crate::report::devices;
-use crate::report::{file, json};
+use crate::store::file;
 use serde_json::Value;
 
 const EXAMPLES: &str = "\
@@ -26,7 +26,7 @@ pub struct Args {
 pub fn run(args: &Args, control: &Control) -> Result<()> {
     let (json, table) = found(control)?;
     match &args.json {
-        Some(target) => file::write_text(target, &json::pretty(&json)),
+        Some(target) => file::write_text(target, &file::pretty(&json)),
         None => file::print(&table),
     }
 }

@@ -4,7 +4,7 @@ use super::run::Manner;
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::embed::Options;
-use crate::report::file;
+use crate::store::file;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\

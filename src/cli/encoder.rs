@@ -6,9 +6,10 @@ use std::path::PathBuf;
 #[cfg(feature = "onnx")]
 use {
     crate::job::guard::Outputs,
-    crate::report::{file, json, text_table},
+    crate::report::text_table,
     crate::space,
     crate::space::spec::{OnnxArgs, SpaceStage, Spec},
+    crate::store::file,
     serde_json::json,
     std::path::Path,
 };
@@ -95,7 +96,7 @@ pub fn run(args: &Args) -> Result<()> {
     });
     if let Some(target) = &args.json {
         let found = json!({ "network": network, "tensors": rows.collect::<Vec<_>>() });
-        return file::write_text(target, &json::pretty(&found));
+        return file::write_text(target, &file::pretty(&found));
     }
     let mut table = text_table::table();
     table.set_header(["tensor", "numbers an image", "operator", "module"]);

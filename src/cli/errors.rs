@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::job::guard::Outputs;
 use crate::job::lock::Lock;
 use crate::job::outcomes::{OutcomeArgs, predicted};
-use crate::report::{file, outcomes as show};
+use crate::report::outcomes as show;
+use crate::store::{file, queries};
 use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Some(folder) = args.folder.as_deref().filter(|_| !args.help_columns) else {
         return file::print(&show::help());
     };
-    let path = folder.join(show::FILE);
+    let path = folder.join(queries::FILE);
     let written = show::written(folder);
     let outputs = Outputs::files(written.iter().map(PathBuf::as_path), args.json.as_deref());
     let files = args.outcomes.files().map(String::from);

@@ -6,7 +6,7 @@ use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::fit::Options;
-use crate::report::file;
+use crate::store::file;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\

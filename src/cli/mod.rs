@@ -24,7 +24,7 @@ mod verify;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::file::tell;
+use crate::store::file::tell;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::ErrorKind;

@@ -5,8 +5,8 @@ use super::run::RunArgs;
 use crate::control::{self, Control};
 use crate::error::Result;
 use crate::job::paper::{Options, write};
-use crate::report::file;
 use crate::report::paper::{self as show, Collection};
+use crate::store::file;
 use std::sync::Arc;
 
 /// Options that make each stage faster.

@@ -8,7 +8,7 @@ mod lines;
 pub use lines::{ASKING, Advice, JUDGING, PATIENCE, ProgressLines};
 
 use crate::control::{Control, Progress, WorkStage};
-use crate::report::file;
+use crate::store::file;
 use indicatif::{ProgressBar, ProgressStyle};
 use lines::name;
 use std::io::IsTerminal;

@@ -3,7 +3,7 @@
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::top::Options;
-use crate::report::file;
+use crate::store::file;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\

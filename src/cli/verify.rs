@@ -12,7 +12,7 @@ use crate::job::images::ImageArgs;
 use crate::job::networks::NetworkArgs;
 use crate::job::row_args::{COLUMNS, RowArgs};
 use crate::job::verify::{Checked, Sets, files};
-use crate::report::file;
+use crate::store::file;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;

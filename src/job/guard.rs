@@ -7,10 +7,10 @@
 use super::archive;
 use super::lock::Lock;
 use crate::error::{Error, Result};
-use crate::report::{file, json};
 use crate::rows::{check_repeatable, named_files};
 use crate::space::network_files;
 use crate::space::spec::{SpaceStage, Spec};
+use crate::store::file;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -122,7 +122,7 @@ impl<'a> Outputs<'a> {
         text: impl FnOnce() -> String,
     ) -> Result<()> {
         if let Some(target) = self.json {
-            file::write_text(target, &json::pretty(&value()))?;
+            file::write_text(target, &file::pretty(&value()))?;
         }
         match self.json == Some(STDOUT) || self.stdout() {
             true => Ok(()),

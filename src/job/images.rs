@@ -7,6 +7,7 @@ use crate::report::sheet::{ImageSet, Pictures};
 use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
 use crate::rows::{Element, OpenOptions, Rows, like, said};
 use crate::space::{Frames, Set, joined, spec};
+use crate::store::queries::FileRows;
 use crate::study::compare::Classes;
 use crate::warnings::Warnings;
 use clap::Args;

@@ -2,8 +2,8 @@
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
-use crate::report::outcomes::{self, FileRows};
 use crate::rows::{Values, column};
+use crate::store::queries::{self as table, FileRows};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use clap::Args;
 use std::collections::HashMap;
@@ -117,7 +117,7 @@ pub fn predicted(
     given: &OutcomeArgs,
     control: &Control,
 ) -> Result<Outcomes> {
-    let kept = outcomes::read(path)?;
+    let kept = table::read(path)?;
     let name = &path.display().to_string();
     let queries = |labels| Queries {
         name,

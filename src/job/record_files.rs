@@ -2,9 +2,9 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::report::certificates::{CertificateWriter, Origin};
 use crate::report::records::{self, About};
-use crate::report::{Context, FileSink, file};
+use crate::store::certificates::{CertificateWriter, Origin};
+use crate::store::{Context, FileSink, file};
 use crate::study::{Record, Sink};
 use std::path::Path;
 

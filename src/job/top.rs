@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::report::compare::number;
 use crate::report::sheet::sheet;
 use crate::report::text_table::Table;
-use crate::report::{file, outcomes};
 use crate::rows::texts;
+use crate::store::{file, queries as store};
 use crate::study::compare::{Pick, Picks};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -70,12 +70,12 @@ impl Options {
     ///
     /// Errors: a folder without a comparison, a space or column that the comparison does not have, images that cannot be read.
     pub fn run(&self, control: &Control) -> Result<String> {
-        let path = self.folder.join(outcomes::FILE);
+        let path = self.folder.join(store::FILE);
         let mut inputs = vec![path.display().to_string()];
         inputs.extend(self.inputs().unwrap_or_default());
         inputs.extend(self.images.files().map(String::from));
         Outputs::files(self.sheet.as_deref(), None).check(&inputs)?;
-        let table = outcomes::load(&path)?;
+        let table = store::load(&path)?;
         let queries = Queries { path, table };
         let space = queries.space(self.space.as_deref())?;
         let rows = self.picked(&queries, &space)?;

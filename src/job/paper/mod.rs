@@ -15,9 +15,10 @@ use super::{archive, findings};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::paper::{self as show, Collection};
-use crate::report::{file, json, plot};
+use crate::report::plot;
 use crate::rows::{Rows, check_there, open};
 use crate::space::{Settings, Spec, spec::SpaceStage};
+use crate::store::file;
 use crate::study::paper::fig1::{self, Fig1Plan};
 use crate::study::paper::images::{self, Series};
 use clap::ValueEnum;
@@ -358,7 +359,7 @@ pub fn write(folder: &Path, own: &Collection) -> Result<Vec<String>> {
         show::write_parquet(&points, all)?;
     }
     let summary = folder.join("summary.json").display().to_string();
-    file::write_text(&summary, &json::pretty(&show::json(all)))?;
+    file::write_text(&summary, &file::pretty(&show::json(all)))?;
     for (name, figure) in show::figures(all) {
         plot::write_both(folder, &name, &figure)?;
     }
