@@ -23,10 +23,10 @@ pub struct Choice {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub drop: Vec<String>,
     /// The column of a table that holds the class of each row; it is no part of the row
-    #[arg(id = "label_column", long, value_name = "NAME")]
+    #[arg(id = "label_column", long = "label-column", value_name = "NAME")]
     pub label: Option<String>,
     /// The column of a table that names each row: the name is in every output beside the row number, and is no part of the row
-    #[arg(id = "id_column", long, value_name = "NAME")]
+    #[arg(id = "id_column", long = "id-column", value_name = "NAME")]
     pub id: Option<String>,
 }
 
