@@ -1,7 +1,6 @@
 //! The options under which rows were read, as files keep them.
 
 use super::{Choice, Element, OpenOptions, Order, RowList};
-use clap::builder::RangedU64ValueParser;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The options under which rows are read, as they are typed and as files keep them. When they are read back from a file, no
@@ -10,11 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct RowSettings {
     /// Use only the first N rows of the reference
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = count)]
     #[serde(deserialize_with = "present")]
     pub limit_reference: Option<usize>,
     /// Use only the first N queries
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = count)]
     #[serde(deserialize_with = "present")]
     pub limit_queries: Option<usize>,
     /// Leave out these reference rows, by number or range, as in 7,12-19
@@ -44,8 +43,11 @@ pub struct RowSettings {
 }
 
 /// Parses a number of rows.
-fn count() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..)
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        parsed => parsed.map_err(|error: std::num::ParseIntError| error.to_string()),
+    }
 }
 
 /// Parses a factor.
