@@ -74,10 +74,6 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let all = || json!({ "version": env!("CARGO_PKG_VERSION"), "command": command, "settings": settings, "outcomes": found });
     outputs.deliver(all, || match args.quiet {
         true => String::new(),
-        false => {
-            let findings = show::findings(&found).into_iter();
-            let said = findings.map(|(space, finding)| format!("{space}: {finding}\n"));
-            format!("{}\n{}", show::table(&found), said.collect::<String>())
-        }
+        false => show::text(&found),
     })
 }

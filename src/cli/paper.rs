@@ -64,10 +64,6 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     if let Some(folder) = &what.output {
         manner.note(write(folder, &own)?);
     }
-    let text = || {
-        let sentences = show::reading(&own.findings()).into_iter();
-        let sentences = sentences.map(|sentence| show::wrapped(&sentence) + "\n\n");
-        show::table(&own.experiments) + &sentences.collect::<String>()
-    };
-    what.outputs().deliver(|| show::json(&own), text)
+    what.outputs()
+        .deliver(|| show::json(&own), || show::text(&own))
 }

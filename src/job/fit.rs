@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::rows::{self, Rows};
 use crate::scan::Engine;
 use crate::space::{Set, Settings, Way};
-use crate::store::hull_file::{self, Make, Source, SpaceAndLabels};
+use crate::store::hull_file::{self, ReferenceFacts, Source, SpaceAndLabels};
 use crate::store::{InputInfo, file};
 use crate::study::analyze::{Sets, prepare};
 use crate::warnings::Warnings;
@@ -98,14 +98,16 @@ impl Options {
         notes.extend(known.warnings.iter().cloned());
         let space_and_labels = SpaceAndLabels { way, labels };
         let link = || Source::link(Some(&source), &space_and_labels, control);
-        let make = Make {
+        let about = ReferenceFacts {
             plan,
             settings: self.rows.settings.clone(),
             columns,
             link: self.link.then(link).transpose()?,
-            copy: int8.then(|| self.rows.budget()),
+            ..ReferenceFacts::of(&*reference, &space_and_labels)
         };
-        hull_file::write(&self.output, make, &*reference, &known, &space_and_labels)?;
+        let copy = int8.then(|| self.rows.budget());
+        let (target, rows) = (&self.output, &*reference);
+        hull_file::write(target, about, copy, rows, &known, &space_and_labels)?;
         let (n, d) = (reference.len(), reference.dim());
         let line = format!("{}: {n} rows x {d}, ready", self.output.display());
         Ok(Written { line, notes })

@@ -8,7 +8,7 @@ use super::networks::NetworkArgs;
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
+use crate::hull::certificate::{Claim, Fault, Tally, check};
 use crate::rows::{RowSettings, Rows, sample};
 use crate::space::{Spec, Views, frames};
 use crate::store::InputInfo;
