@@ -363,6 +363,6 @@ pub fn write(folder: &Path, own: &Collection) -> Result<Vec<String>> {
     for (name, figure) in show::figures(all) {
         plot::write_both(folder, &name, &figure)?;
     }
-    file::write_drawn(&folder.join("report.html"), show::page(all))?;
+    file::write_bytes(&folder.join("report.html"), show::page(all).as_bytes())?;
     Ok(all.notes.clone())
 }
