@@ -9,7 +9,7 @@
 //! coordinates where every column has unit spread ([`crate::rows::spreads`]), so that neither the units of columns nor
 //! far rows matter.
 //!
-//! [`check()`] uses [`Rows`](crate::rows::Rows) and verified arithmetic. It shares no code with the solver whose
+//! [`check()`] uses [`Rows`] and verified arithmetic. It shares no code with the solver whose
 //! results it checks, and it reads nothing but the claims from the file.
 
 mod check;

@@ -285,8 +285,8 @@ impl Pool {
         };
         let best = cpu::scan_points(&self.rounded, d, &unit, &empty, control)?;
         let lists = best.lists();
-        let price = |((b, w), list): ((usize, &[f64]), &Vec<(f32, usize)>)| {
-            let (scores, slots) = self.rescored(w, list);
+        let price = |(b, w): (usize, &[f64])| {
+            let (scores, slots) = self.rescored(w, &lists[b]);
             // The factor 2: the last listed row may be ranked too high and an unlisted one too low.
             let beyond = beyond(
                 &scores,
@@ -299,7 +299,7 @@ impl Pool {
                 beyond,
             }
         };
-        let each = directions.par_chunks_exact(d).enumerate().zip(&lists);
+        let each = directions.par_chunks_exact(d).enumerate();
         Ok(Prices(each.map(price).collect()))
     }
 

@@ -36,7 +36,7 @@ pub struct Checked {
     /// Both sets; `None` in a folder, and where the file was refused before they were read.
     pub inputs: Option<[InputInfo; 2]>,
     pub audit: Audit,
-    /// The first [`SHOWN`] claims that do not hold.
+    /// The first `SHOWN` claims that do not hold.
     pub failures: Vec<Failure>,
     /// What to type instead, where that is known.
     pub advice: Option<String>,

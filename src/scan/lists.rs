@@ -1,6 +1,6 @@
 //! The k best rows of each direction so far, shared by all workers, and the bars that follow.
 //!
-//! Rows may be offered in any order by any worker: the final k best under the total order of [`topk`] are the same. A
+//! Rows may be offered in any order by any worker: the final k best under the total order of [`super::topk`] are the same. A
 //! bar only rises, and a row with a score strictly below it is not among the k best, or not needed of them ([`Floor`]).
 
 use crate::scan::Floor;

@@ -1,7 +1,7 @@
 //! `.hull`: a fitted reference in one file. The format is described in `docs/hull-format.md`.
 //!
-//! An archive with a manifest ([`archive`]), in which are `rows.npy` unless the rows are linked ([`link`]), one `.npy` for each
-//! fitted array, and those of the eight-bit copy of the rows ([`copy`]). The hash of a member is checked before its content is
+//! An archive with a manifest (`archive`), in which are `rows.npy` unless the rows are linked (`link`), one `.npy` for each
+//! fitted array, and those of the eight-bit copy of the rows (`copy`). The hash of a member is checked before its content is
 //! used.
 
 mod archive;
