@@ -5,6 +5,7 @@
 
 use crate::scan::Floor;
 use crate::scan::topk::Running;
+use rayon::prelude::*;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
 
@@ -65,7 +66,7 @@ impl Lists {
         f32::from_bits(self.bars[b].load(Relaxed))
     }
 
-    /// Whether every direction has a bar.
+    /// Whether every list holds k rows; the last bar may be seen a little later.
     pub fn full(&self) -> bool {
         self.full.load(Relaxed) == self.lists.len()
     }
@@ -77,13 +78,26 @@ impl Lists {
         }
     }
 
-    /// Offer the rows from `first` on with their scores, which must not be NaN, each at most once.
+    /// Offer the rows from `first` on with their scores, which must not be NaN, each at most once; then the bar is not late.
     pub fn offer_all(&self, b: usize, first: usize, scores: impl Iterator<Item = f32>) {
         let mut list = self.lock(b);
         for (row, score) in (first..).zip(scores) {
             if enters_shared(score, self.bar(b)) {
                 self.add(b, &mut list, score, row);
             }
+        }
+        self.settle_locked(b, &mut list);
+    }
+
+    /// Raise the bar of direction `b` to the k-th best score, which it may lag behind.
+    pub fn settle(&self, b: usize) {
+        self.settle_locked(b, &mut self.lock(b));
+    }
+
+    fn settle_locked(&self, b: usize, list: &mut List) {
+        if let Some(last) = list.rows.settle(self.k) {
+            list.last = last;
+            self.raise(b, list);
         }
     }
 
@@ -96,21 +110,27 @@ impl Lists {
 
     /// Add a row to the locked list of direction `b`, and raise the bar.
     fn add(&self, b: usize, list: &mut List, score: f32, row: usize) {
+        debug_assert!(!score.is_nan(), "a score must be a number");
         let last = list.rows.add(score, row, self.k);
+        let becomes_full = list.last.is_nan() && last.is_some();
         let better = score > list.best;
         list.best = list.best.max(score);
-        self.full
-            .fetch_add(usize::from(list.last.is_nan() && last.is_some()), Relaxed);
         list.last = last.unwrap_or(list.last);
         if last.is_some() || (better && !self.floors.is_empty()) {
-            let needed = |floor: &Floor| list.best.min(floor.score) - floor.slack;
-            // NaN stays, until there are k rows.
-            let bar = match self.floors.get(b) {
-                Some(floor) if !list.last.is_nan() => list.last.max(needed(floor)),
-                _ => list.last,
-            };
-            self.bars[b].store(bar.to_bits(), Relaxed);
+            self.raise(b, list);
         }
+        self.full.fetch_add(usize::from(becomes_full), Relaxed);
+    }
+
+    /// Set the bar of the locked list of direction `b`.
+    fn raise(&self, b: usize, list: &List) {
+        let needed = |floor: &Floor| list.best.min(floor.score) - floor.slack;
+        // NaN stays, until there are k rows.
+        let bar = match self.floors.get(b) {
+            Some(floor) if !list.last.is_nan() => list.last.max(needed(floor)),
+            _ => list.last,
+        };
+        self.bars[b].store(bar.to_bits(), Relaxed);
     }
 
     /// B x k scores and rows.
@@ -118,11 +138,12 @@ impl Lists {
     /// Panics unless every direction was offered at least k rows (a caller's mistake).
     pub fn finish(self) -> (Vec<f32>, Vec<usize>) {
         assert!(self.full(), "every list must hold k rows");
-        let lists = self.lists.into_iter();
-        let lists = lists.map(|list| list.into_inner().unwrap_or_else(|held| held.into_inner()));
-        lists
-            .flat_map(|list| list.rows.ranked::<f32>(self.k))
-            .unzip()
+        let ranked = |list: Mutex<List>| {
+            let list = list.into_inner().unwrap_or_else(|held| held.into_inner());
+            list.rows.ranked::<f32>(self.k)
+        };
+        let lists: Vec<_> = self.lists.into_par_iter().map(ranked).collect();
+        lists.into_iter().flatten().unzip()
     }
 }
 
@@ -198,6 +219,7 @@ mod tests {
             (0..n).for_each(|row| one_by_one.offer(0, row as f32, row));
             let at_once = Lists::new(1, k);
             at_once.offer_all(0, 0, (0..n).map(|row| row as f32));
+            assert_eq!(at_once.bar(0), (n - k) as f32);
             for lists in [one_by_one, at_once] {
                 assert!(lists.bar(0) >= (n - k - late) as f32, "{}", lists.bar(0));
                 let (scores, rows) = lists.finish();

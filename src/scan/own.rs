@@ -14,6 +14,7 @@
 
 use super::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, padded, product};
 use super::lists::Lists;
+use super::topk::Running;
 use super::{Frame, Hits};
 use crate::control::Control;
 use crate::error::Result;
@@ -22,9 +23,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-/// The least number of rows for which this is used, and the most rows wanted in all (up to 32 bytes each).
+/// The least number of rows for which this is used, and the most entries of all lists together (16 bytes each).
 const LEAST: usize = 4 * BLOCK;
-const MOST_HELD: usize = 8 << 20;
+const MOST_HELD: usize = 16 << 20;
 
 /// The most blocks, and the most numbers in them, for which a tile is read once; and the tiles in a piece of work.
 const TOGETHER: usize = 4;
@@ -39,7 +40,7 @@ const FEW: usize = 8;
 pub(super) fn suits(frame: &Frame, k: usize) -> bool {
     let n = frame.bias.len();
     let even = frame.scale.iter().all(|&scale| scale == frame.euclid);
-    even && n >= LEAST && (1..=n).contains(&k) && n.saturating_mul(k) <= MOST_HELD
+    even && n >= LEAST && (1..=n).contains(&k) && n.saturating_mul(Running::most(k)) <= MOST_HELD
 }
 
 /// A piece of work: some rows as directions, and some of the tiles that they are multiplied with.

@@ -2,7 +2,7 @@
 //!
 //! Every engine ranks by this order, so answers do not depend on how rows were split between threads, chunks
 //! or devices. [`Best`] holds the running k best of B directions; rows must be offered in ascending order to
-//! one `Best`, so that a later row with an equal score never displaces an earlier one.
+//! one `Best`, because a row whose score equals the bar does not enter.
 //!
 //! A long list ([`Running`]) is not kept in order: it takes in some more than k rows before it is cut to the k best, which costs
 //! less than finding each row's place. A score and its row are one integer there, which is greater for the row that ranks first.
@@ -79,16 +79,22 @@ pub struct Running {
 }
 
 impl Running {
-    /// Add a row; its score must not be NaN. The k-th best score so far, once k rows are here, and whenever the list is cut.
+    /// The most rows that a list of the k best holds.
+    pub fn most(k: usize) -> usize {
+        if k <= SHORT { k } else { k + k.min(MOST_MORE) }
+    }
+
+    /// Add a row; its score must not be NaN. Returns the k-th best score so far where it is known again: in a short list whenever a
+    /// row enters the k best, in a longer one once k rows are here and whenever it is cut.
     #[inline]
     pub fn add<T: Score>(&mut self, score: T, row: usize, k: usize) -> Option<T> {
         let held = (u128::from(score.rank()) << 64) | u128::from(!(row as u64));
-        if k <= SHORT {
-            return self.insert(held, k);
-        }
-        let most = k + k.min(MOST_MORE);
+        let most = Self::most(k);
         if self.held.is_empty() {
             self.held.reserve_exact(most);
+        }
+        if k <= SHORT {
+            return self.insert(held, k);
         }
         self.held.push(held);
         (self.held.len() == k || self.held.len() == most).then(|| self.cut(k))
@@ -106,6 +112,11 @@ impl Running {
         (self.held.len() == k).then(|| T::of_rank((self.held[k - 1] >> 64) as u64))
     }
 
+    /// Keep the k best of more rows; returns the score of the last, if there are more.
+    pub fn settle<T: Score>(&mut self, k: usize) -> Option<T> {
+        (self.held.len() > k && k > 0).then(|| self.cut(k))
+    }
+
     /// Keep the k best, of which there must be as many; returns the score of the last.
     fn cut<T: Score>(&mut self, k: usize) -> T {
         let (_, last, _) = self.held.select_nth_unstable_by(k - 1, |a, b| b.cmp(a));
@@ -116,6 +127,7 @@ impl Running {
 
     /// The k best, or all if they are fewer, best first.
     pub fn ranked<T: Score>(mut self, k: usize) -> Vec<(T, usize)> {
+        self.settle::<T>(k);
         self.held.sort_unstable_by(|a, b| b.cmp(a));
         let best = self.held.into_iter().take(k);
         best.map(|held| (T::of_rank((held >> 64) as u64), !(held as u64) as usize))
@@ -162,15 +174,17 @@ impl<T: Score> Best<T> {
         }
     }
 
-    /// Merge the lists of disjoint row sets.
+    /// Merge the lists of disjoint row sets. Nothing may be offered afterwards.
     pub fn merge(parts: Vec<Best<T>>) -> Best<T> {
         let mut parts = parts.into_iter();
         let Some(mut all) = parts.next() else {
             return Best::new(0, 0);
         };
+        let k = all.k;
         for part in parts {
             for (list, mut more) in all.lists.iter_mut().zip(part.lists) {
                 list.held.append(&mut more.held);
+                list.settle::<T>(k);
             }
         }
         all

@@ -233,6 +233,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
             control.check()?;
             self.score(pairs, framed)
         })?;
+        (0..count).for_each(|lane| self.stated.lists.settle(lane));
         let tiles = products.par_chunks_exact(count * TILE).enumerate();
         let each = tiles.try_fold(Survivors::default, |mut some, (place, products)| {
             control.check()?;

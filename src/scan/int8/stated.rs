@@ -166,9 +166,12 @@ struct SharedLists<'l> {
 }
 
 /// The bar that a score exceeds if it is at least this one: workers offer rows in any order, and one that equals the last of a
-/// list may be needed.
+/// list may be needed. Every score exceeds what is no number.
 fn below(bar: f32) -> f32 {
-    bar.next_down()
+    match bar.next_down() {
+        low if low < bar => low,
+        _ => f32::NAN,
+    }
 }
 
 impl BlockLists<f32> for SharedLists<'_> {
@@ -181,5 +184,41 @@ impl BlockLists<f32> for SharedLists<'_> {
     fn offer(&mut self, b: usize, score: f32, row: usize) {
         self.lists.offer(self.first + b, score, row);
         self.bars[b] = below(self.lists.bar(self.first + b));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Control;
+    use crate::rows::Memory;
+    use crate::scan::Frame;
+
+    /// Of rows with equal scores the first are kept, in whatever order tiles are scored.
+    #[test]
+    fn a_row_that_equals_the_bar_is_kept_if_it_comes_earlier() {
+        let n = 2 * TILE;
+        let values = (0..n).map(|row| (row % TILE) as f64).collect();
+        let rows = Memory::from_f64("rows", 1, values);
+        let frame = Frame::survey(&rows, &Control::default()).unwrap();
+        let Some(chain) = Chain::of_product(1) else {
+            return;
+        };
+        for k in [1, 5, 40] {
+            let batch = Batch {
+                directions: &[1.0, -1.0],
+                bias: &[0.0, 0.0],
+                k,
+            };
+            let stated = Stated::new(TileDecoder::new(&rows, &frame), (&batch, &[]), chain);
+            let (mut space, mut scores) = Default::default();
+            for first in [TILE, 0] {
+                stated.rows(first, TILE, &mut space, &mut scores).unwrap();
+            }
+            let (_, found) = stated.lists.finish();
+            let up = (0..k).map(|i| TILE - 1 - i / 2 + i % 2 * TILE);
+            let down = (0..k).map(|i| i / 2 + i % 2 * TILE);
+            assert_eq!(found, up.chain(down).collect::<Vec<_>>());
+        }
     }
 }
