@@ -17,19 +17,23 @@ const NOTIONS: [(&str, &str); 3] = [
 
 /// The section of the findings.
 pub fn section(report: &Report) -> Section {
-    let queries = report.spaces.first().map_or(0, |space| space.n_queries);
-    let asked = format!(
-        "{} queries against the hull of {} reference rows. Rates are shares outside, in %.",
-        grouped(queries),
-        words::reference_rows(report)
-    );
     let mut parts = vec![
-        Part::Text(asked),
+        Part::Text(asked(report)),
         Part::Terms(findings(report)),
         Part::Text(question(report)),
     ];
     parts.extend(pairs(report).map(Part::Text));
     Section::new("What it says", parts)
+}
+
+/// What was asked of how many queries.
+pub fn asked(report: &Report) -> String {
+    let queries = report.spaces.first().map_or(0, |space| space.n_queries);
+    format!(
+        "{} queries against the hull of {} reference rows. Rates are shares outside, in %.",
+        grouped(queries),
+        words::reference_rows(report)
+    )
 }
 
 /// The finding of each space: rates by notion, each compared with that of left-out reference rows.

@@ -28,10 +28,14 @@ pub struct RunInfo {
     pub settings: Value,
 }
 
-/// The findings and the tables for a terminal.
+/// The tables for a terminal. The findings, a paragraph for each space, are for the page: they repeat the tables.
 pub fn text(report: &Report) -> String {
-    let (report, typed) = shortened(report);
-    document::text(&sections(&report, &typed))
+    let (short, typed) = shortened(report);
+    format!(
+        "{}\n\n{}",
+        findings::asked(report),
+        document::text(&sections(&short, &typed))
+    )
 }
 
 /// Writes the page; `sheets` holds spaces with their contact sheets as PNG.
@@ -47,7 +51,8 @@ pub fn write_page(
 /// The page as HTML: the findings, the figures, the numbers, and how it was made.
 pub fn page(made: &RunInfo, report: &Report, sheets: &[(String, Vec<u8>)]) -> String {
     let (short, typed) = shortened(report);
-    let mut all = sections(&short, &typed);
+    let mut all = vec![findings::section(&short)];
+    all.extend(sections(&short, &typed));
     if !sheets.is_empty() {
         let pictures = pictures(&short, &typed, sheets);
         all.push(Section::page("Queries to look at", pictures));
@@ -75,14 +80,15 @@ pub fn page(made: &RunInfo, report: &Report, sheets: &[(String, Vec<u8>)]) -> St
     document::page(&title, &all, &made.date)
 }
 
-/// The sections for a terminal and for a page; `typed` has the spaces whose names are shortened.
+/// The figures, of which a terminal shows nothing, and the tables; `typed` has the spaces whose names are shortened.
 fn sections(report: &Report, typed: &[(String, String)]) -> Vec<Section> {
     let Some(first) = report.spaces.first() else {
         return Vec::new();
     };
-    let mut all = vec![findings::section(report)];
     let figures = figures(report).into_iter();
-    all.extend(figures.map(|(name, figure)| Section::figure(figure, caption(name))));
+    let mut all: Vec<Section> = figures
+        .map(|(name, figure)| Section::figure(figure, caption(name)))
+        .collect();
     all.push(spaces(report, typed));
     all.push(notions(report, first));
     all.extend(report.spaces.iter().filter_map(sets));
