@@ -29,11 +29,15 @@ pub fn section(report: &Report) -> Section {
 /// What was asked of how many queries.
 pub fn asked(report: &Report) -> String {
     let queries = report.spaces.first().map_or(0, |space| space.n_queries);
-    format!(
-        "{} queries against the hull of {} reference rows. Rates are shares outside, in %.",
-        grouped(queries),
-        words::reference_rows(report)
-    )
+    let reference = words::reference_rows(report);
+    let asked = match queries {
+        0 => format!("{reference} reference rows among themselves."),
+        _ => format!(
+            "{} queries against the hull of {reference} reference rows.",
+            grouped(queries)
+        ),
+    };
+    format!("{asked} Rates are shares outside, in %.")
 }
 
 /// The finding of each space: rates by notion, each compared with that of left-out reference rows.
