@@ -2,7 +2,10 @@
 
 use crate::common::{gaussian, random};
 use crate::formats::{Folder, encode, npy};
-use hullscope::rows::Element;
+use hullscope::control::Control;
+use hullscope::job::paper::Options;
+use hullscope::rows::{Element, Rows};
+use hullscope::scan::{CpuEngine, Engine, Frame, Scan};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::RngExt;
 use serde_json::Value;
@@ -364,6 +367,52 @@ fn runs_add_their_experiments_to_the_folder() {
     assert_eq!(figures(&alone), ["pixels"]);
     assert_eq!(alone["cubes"], Value::Array(Vec::new()));
     assert_eq!(alone["experiments"].as_array().unwrap().len(), 1);
+}
+
+/// The CPU, with a warning whenever it is asked for some.
+struct Warning;
+
+impl Engine for Warning {
+    fn scan_in<'r>(
+        &self,
+        rows: &'r dyn Rows,
+        frame: Frame,
+        control: &Control,
+    ) -> hullscope::Result<Box<dyn Scan + 'r>> {
+        CpuEngine.scan_in(rows, frame, control)
+    }
+
+    fn describe(&self) -> String {
+        CpuEngine.describe()
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        vec!["the device was lost".into()]
+    }
+}
+
+/// The options of `paper` as a command of their own.
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The warnings of a run's engine belong to what the run has made, not to findings of an earlier one.
+#[test]
+fn findings_of_an_earlier_run_get_no_new_warnings() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    let words = ["paper", "fig1", "--quick", "--trials", "5", "-o"];
+    let words = words.into_iter().chain([out.as_str()]);
+    let Line { options } = clap::Parser::parse_from(words);
+    let control = Control::default();
+    for run in 0..3 {
+        let plan = options.plan().unwrap();
+        let paper = plan.open(&control).unwrap();
+        let made = paper.run("paper", &Warning, &control).unwrap();
+        assert_eq!(made[0].notes, ["the device was lost"], "run {run}");
+    }
 }
 
 #[test]

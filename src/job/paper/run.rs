@@ -49,8 +49,7 @@ impl Paper<'_> {
                 "fig5" => run.cubes()?,
                 figure => run.of_images(figure)?,
             };
-            let Some(mut made) = made else { continue };
-            made.notes.extend(engine.take_warnings());
+            let Some(made) = made else { continue };
             if let Some(folder) = folder {
                 keep(folder, &made)?;
             }
@@ -61,14 +60,21 @@ impl Paper<'_> {
 }
 
 impl Run<'_> {
-    /// An experiment of this run, with the settings that it used.
-    fn made(&self, name: &str, settings: Value, findings: Findings) -> Experiment {
+    /// An experiment of this run, with the settings that it used and its notes, to which the engine's are added.
+    fn made(
+        &self,
+        name: &str,
+        settings: Value,
+        mut notes: Vec<String>,
+        findings: Findings,
+    ) -> Experiment {
+        notes.extend(self.engine.take_warnings());
         Experiment {
             name: name.into(),
             command: self.command.into(),
             date: crate::bench::date(),
             settings,
-            notes: Vec::new(),
+            notes,
             findings,
         }
     }
@@ -98,7 +104,7 @@ impl Run<'_> {
             points,
             ..Findings::default()
         };
-        Ok(Some(self.made("fig1", settings, findings)))
+        Ok(Some(self.made("fig1", settings, Vec::new(), findings)))
     }
 
     /// Figures 3 and 4, or table 1, on every set that has curves.
@@ -145,10 +151,7 @@ impl Run<'_> {
             points,
             ..Findings::default()
         };
-        Ok(Some(Experiment {
-            notes,
-            ..self.made(figure, settings, findings)
-        }))
+        Ok(Some(self.made(figure, settings, notes, findings)))
     }
 
     /// The folder that keeps the finished spaces of a figure.
@@ -206,6 +209,6 @@ impl Run<'_> {
             cubes,
             ..Findings::default()
         };
-        Ok(Some(self.made("fig5", settings, findings)))
+        Ok(Some(self.made("fig5", settings, Vec::new(), findings)))
     }
 }

@@ -5,6 +5,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Watch;
 use crate::study::paper::images::Data;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,8 +73,9 @@ pub fn of_folder(folder: &Path) -> Vec<Named> {
     vec![digits, set("Fashion-MNIST", "fashion-mnist")]
 }
 
-/// Pairs that the user named, each once. Their names are the training images', with the test images' where others have the
-/// same. The folder's name holds a hash of the pair, because [`plain`] maps different names to one.
+/// Pairs that the user named, each once. Each gets a name that no other has: the training images', with the test images'
+/// where others have the same, and a number where another pair is called that. The folder's name holds a hash of the
+/// pair, because [`plain`] maps different names to one.
 pub fn given(images: &[String]) -> Vec<Named> {
     let mut pairs: Vec<&[String; 2]> = Vec::new();
     for pair in images.as_chunks().0 {
@@ -81,6 +83,7 @@ pub fn given(images: &[String]) -> Vec<Named> {
             pairs.push(pair);
         }
     }
+    let mut names = HashSet::new();
     let named = |pair: &&[String; 2]| {
         let [train, test] = pair;
         let shared = pairs.iter().filter(|[other, _]| other == train).count() > 1;
@@ -92,10 +95,22 @@ pub fn given(images: &[String]) -> Vec<Named> {
         let slug = format!("{}-{}", plain(train), &hash[..6]);
         Named {
             slug: slug.trim_matches('-').into(),
-            ..Named::new(name, Some((*pair).clone()))
+            ..Named::new(unique(&mut names, name), Some((*pair).clone()))
         }
     };
     pairs.iter().map(named).collect()
+}
+
+/// The name, with a number appended if it is taken already.
+fn unique(taken: &mut HashSet<String>, name: String) -> String {
+    let mut free = name.clone();
+    for number in 2.. {
+        if taken.insert(free.clone()) {
+            break;
+        }
+        free = format!("{name} ({number})");
+    }
+    free
 }
 
 /// A data set, open.
@@ -129,9 +144,8 @@ pub fn open(options: &Options, named: &[Named], control: &Control) -> Result<Vec
     for named in named {
         control.set_task(format!("opening {}", named.name));
         let pair: Vec<&str> = named.files().map(String::as_str).collect();
-        let pair = Some(&pair[..]).filter(|pair| !pair.is_empty());
         let watch = Arc::new(Watch::of(named.files().cloned()));
-        let opened = options.decoding.open(&rows, pair, None, control)?;
+        let opened = options.decoding.open(&rows, &pair, None, control)?;
         rows.memory = Some(opened.left);
         let left_out = (opened.skipped > 0).then(|| {
             format!(
@@ -160,7 +174,6 @@ pub fn open(options: &Options, named: &[Named], control: &Control) -> Result<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     fn names(images: &str) -> Vec<Named> {
         given(&images.split(", ").map(String::from).collect::<Vec<_>>())
@@ -177,6 +190,13 @@ mod tests {
         // The folder of a pair does not depend on the other pairs.
         assert_eq!(names("train, b")[0].slug, sets[2].slug);
         assert!(sets.iter().all(|set| set.has_latents));
+    }
+
+    #[test]
+    fn a_name_that_looks_numbered_is_still_a_name_of_its_own() {
+        let sets = names("x, y, x, z, x and y, q, x and y (2), r, x and y, q");
+        let all: HashSet<&str> = sets.iter().map(|set| set.name.as_str()).collect();
+        assert_eq!((all.len(), sets.len()), (4, 4), "{all:?}");
     }
 
     #[test]
