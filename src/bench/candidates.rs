@@ -102,7 +102,7 @@ mod gpu {
     use std::sync::Arc;
 
     /// Every real adapter, and with `software` the software adapters too, in every precision that each supports.
-    pub fn gpus(
+    pub(super) fn gpus(
         software: bool,
         memory: Option<u64>,
         warnings: &mut Warnings,

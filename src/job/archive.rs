@@ -47,7 +47,7 @@ pub struct ComparisonRun {
 }
 
 /// The folder of certificates within that of a comparison, one file per space.
-pub const CERTIFICATES: &str = "certificates";
+const CERTIFICATES: &str = "certificates";
 
 /// The name of a space's files: its slug, with a hash of the space as typed unless no other space can have that slug.
 pub fn name(space: &str) -> String {

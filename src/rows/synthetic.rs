@@ -33,30 +33,6 @@ pub fn hypercube(d: usize) -> Memory {
     Memory::from_f64(format!("hypercube in {d} dimensions"), d, values)
 }
 
-/// `e_j` and `-e_j`: q is inside exactly when the sum of |q_j| is at most 1.
-pub fn cross_polytope(d: usize) -> Memory {
-    let unit = |row: usize, j: usize| {
-        if row % d == j {
-            1.0 - 2.0 * (row / d) as f64
-        } else {
-            0.0
-        }
-    };
-    let values = (0..2 * d)
-        .flat_map(|row| (0..d).map(move |j| unit(row, j)))
-        .collect();
-    Memory::from_f64(format!("cross-polytope in {d} dimensions"), d, values)
-}
-
-/// `(t, t^2, .., t^d)` at n even steps of [-1, 1]: for d >= 2 a further point of the curve is never inside the hull.
-pub fn moment_curve(n: usize, d: usize) -> Memory {
-    let t = |row: usize| 2.0 * row as f64 / (n.max(2) - 1) as f64 - 1.0;
-    let values = (0..n)
-        .flat_map(|row| (1..=d as i32).map(move |power| t(row).powi(power)))
-        .collect();
-    Memory::from_f64(format!("moment curve {n} x {d}"), d, values)
-}
-
 /// The origin and the unit vectors: a simplex with a corner at the origin.
 pub fn corner_simplex(d: usize) -> Memory {
     let values = (0..=d)
