@@ -1,5 +1,5 @@
-//! The command line. Each command parses its options, opens its inputs, has the analysis done by `study`, writes the
-//! results through `report`, and turns errors into a message and an exit code.
+//! The command line. Each command parses its options, has the work done by `job`, prints the result, and turns errors into
+//! a message and an exit code.
 //!
 //! Exit codes: 0 done; 1 a certificate file does not hold (`verify`) or engines differ (`bench`); 2 bad input, bad
 //! options, or a file that cannot be read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
