@@ -7,7 +7,9 @@ use arrow_schema::Field;
 use hullscope::control::Control;
 use hullscope::job::lock::Lock;
 use hullscope::rows::{OpenOptions, open};
+use hullscope::store::file;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +149,29 @@ fn what_a_killed_run_left_is_swept_by_the_next_and_nothing_of_a_living_one() {
     assert_eq!(parts(&setting), 2);
     alive.kill().unwrap();
     alive.wait().unwrap();
+}
+
+/// A new file of our own is locked: neither the sweep before it nor that of another run takes it.
+#[test]
+fn a_new_file_survives_sweeps() {
+    let setting = Setting::new();
+    let before = setting.files();
+    std::fs::write(setting.path(".hullscope-dead00.part"), "half a table").unwrap();
+    let alive = std::fs::File::create(setting.path(".hullscope-alive0.part")).unwrap();
+    alive.lock().unwrap();
+    let output = file::Output::create(Path::new(&setting.path("late.txt"))).unwrap();
+    let there = |name: &str| setting.files().iter().any(|file| file == name);
+    assert!(!there(".hullscope-dead00.part") && there(".hullscope-alive0.part"));
+    assert_eq!(parts(&setting), 2);
+    drop(alive);
+    setting.analyze(&["-o", "small.csv"]);
+    assert!(!there(".hullscope-alive0.part"));
+    assert_eq!(parts(&setting), 1, "our own");
+    let writer = output.writer().unwrap();
+    output.close(writer).unwrap();
+    let mut expected = [before, vec!["late.txt".into(), "small.csv".into()]].concat();
+    expected.sort();
+    assert_eq!(setting.files(), expected);
 }
 
 /// If nothing is ever written to the pipe, one Ctrl-C ends the wait. A pipe that would have to be read at several

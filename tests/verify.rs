@@ -290,7 +290,7 @@ fn example(d: usize) -> (Proof, Content) {
 struct Change {
     what: String,
     content: Content,
-    said: &'static str,
+    said: String,
 }
 
 /// Collects changes of one file.
@@ -303,7 +303,7 @@ impl Changes {
     fn file(
         &mut self,
         what: impl Into<String>,
-        said: &'static str,
+        said: impl Into<String>,
         change: impl FnOnce(&mut Content),
     ) {
         let mut content = self.good.clone();
@@ -311,11 +311,17 @@ impl Changes {
         self.all.push(Change {
             what: what.into(),
             content,
-            said,
+            said: said.into(),
         });
     }
 
-    fn line(&mut self, row: usize, what: &str, said: &'static str, change: impl FnOnce(&mut Line)) {
+    fn line(
+        &mut self,
+        row: usize,
+        what: &str,
+        said: impl Into<String>,
+        change: impl FnOnce(&mut Line),
+    ) {
         self.file(format!("row {row}: {what}"), said, |content| {
             change(&mut content.lines[row])
         });
@@ -325,7 +331,7 @@ impl Changes {
         &mut self,
         key: &str,
         what: &str,
-        said: &'static str,
+        said: impl Into<String>,
         change: impl FnOnce(&mut Value),
     ) {
         self.file(format!("{key}: {what}"), said, |content| {
@@ -491,7 +497,11 @@ fn change_metadata(changes: &mut Changes) {
         // The number of certificates about the cone may be left out.
         let fields = stated.as_object().unwrap().keys();
         for name in fields.filter(|name| *name != "cone") {
-            changes.metadata(key, &format!("{name} gone"), "does not say", |stated| {
+            let said = match name.as_str() {
+                "version" => "the version is null".into(),
+                name => format!("missing field `{name}`"),
+            };
+            changes.metadata(key, &format!("{name} gone"), said, |stated| {
                 stated.as_object_mut().unwrap().remove(name);
             });
         }
@@ -506,7 +516,8 @@ fn change_metadata(changes: &mut Changes) {
         changes.metadata(OWN, name, "states 5", |own| {
             own["certificates"][name] = json!(2)
         });
-        changes.metadata(OWN, name, "does not say", |own| {
+        let said = format!("missing field `{name}`");
+        changes.metadata(OWN, name, said, |own| {
             own["certificates"].as_object_mut().unwrap().remove(name);
         });
     }
@@ -531,10 +542,13 @@ fn change_metadata(changes: &mut Changes) {
             let pair = content.metadata.iter().find(|pair| pair.0 == key).unwrap();
             content.metadata.push(pair.clone());
         });
-        changes.file(format!("{key} no JSON"), "does not say", |content| {
-            let pair = content.metadata.iter_mut().find(|pair| pair.0 == key);
-            pair.unwrap().1 = "{".into();
-        });
+        for text in ["", "{", "null", "[1]"] {
+            let said = format!("{key}: ");
+            changes.file(format!("{key} is {text:?}"), said, |content| {
+                let pair = content.metadata.iter_mut().find(|pair| pair.0 == key);
+                pair.unwrap().1 = text.into();
+            });
+        }
     }
     for row in 0..4 {
         changes.file(
@@ -600,7 +614,7 @@ fn whatever_is_changed_in_a_file_is_found_and_named() {
         {
             let (holds, found) = proof.judge(content, STRICT);
             assert!(!holds, "d = {d}, {what}: passes");
-            assert!(found.contains(said), "d = {d}, {what}: {found}");
+            assert!(found.contains(said.as_str()), "d = {d}, {what}: {found}");
         }
     }
 }
