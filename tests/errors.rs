@@ -326,6 +326,12 @@ fn the_queries_with_the_largest_scores_are_listed() {
             ["--sheet", &format!("{path}/queries.parquet")],
             "also an input",
         ),
+        (["--sheet", "-"], "contact sheets are written as .png"),
+        (
+            ["--sheet", "sheet.svg"],
+            "contact sheets are written as .png",
+        ),
+        (["--sheet", "no/such/folder.png"], "create a file in"),
     ] {
         let (code, text) = top(&more);
         assert!(code == Some(2) && text.contains(part), "{text}");

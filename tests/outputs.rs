@@ -321,7 +321,8 @@ fn every_column_of_a_comparison_is_explained() {
         assert!(output.status.success(), "{line}: {message}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let said = run("--help-columns");
+    let said = run("--help-columns -o out");
+    assert!(!std::fs::exists(folder.path("out")).unwrap());
     run("-o out -q");
     for file in ["queries.parquet", "rates.parquet", "by_label.parquet"] {
         explains(&said, file, &folder.path(&format!("out/{file}")));

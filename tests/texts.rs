@@ -70,7 +70,7 @@ fn packed_tables_and_pipes_are_read_as_the_table_in_them() {
     let output = piped(&folder, &["analyze", "-", "-", "--no-hull"], text);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("both sets"), "{said}");
+    assert!(said.contains("more than one set"), "{said}");
 }
 
 #[test]

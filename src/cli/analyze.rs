@@ -93,7 +93,9 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         Ok((both_sets(args, control)?, plan))
     };
     if args.help_columns {
+        let bar = args.run.begin_reading(control)?;
         let (judged, plan) = open()?;
+        drop(bar);
         let judge = Judge::new(super::command_line(), judged, plan);
         return file::print(&judge.help_columns()?);
     }
@@ -111,10 +113,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
 fn both_sets(args: &Args, control: &Control) -> Result<JudgedInputs> {
     let named = args.reference.as_deref().zip(args.queries.as_deref());
     let Some((hull, queries)) = named.filter(|(reference, _)| is_hull(Path::new(reference))) else {
-        return Ok(JudgedInputs {
-            settings: args.rows.settings.clone(),
-            ..args.rows.inputs(named, control)?.into()
-        });
+        return args.rows.not_fitted(named, control);
     };
     let fitted = args.rows.fitted(Path::new(hull), queries, None, control)?;
     match &fitted.space {

@@ -79,6 +79,13 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let what = &args.what;
     let specs = what.specs()?;
     what.plan().analysis.check()?;
+    let command = super::command_line();
+    if args.help_columns {
+        let bar = args.run.begin_reading(control)?;
+        let job = what.open(&command, specs, control)?;
+        drop(bar);
+        return file::print(&job.help_columns()?);
+    }
     let known = specs.as_deref().unwrap_or_default();
     let folder = args.output.as_deref();
     let outputs = Outputs::folder(folder, args.json.as_deref());
@@ -86,13 +93,9 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     if let Some(folder) = folder {
         results::check(folder, &what.owner(known), what.replace)?;
     }
-    let command = super::command_line();
-    if args.help_columns {
-        let job = what.open(&command, specs, control)?;
-        return file::print(&job.help_columns()?);
-    }
-    let (engine, bar) = args.run.begin(what.rows.memory, QUICKER, control)?;
+    let (engine, bar, note) = args.run.begin(what.rows.memory, QUICKER, control)?;
     let job = what.open(&command, specs, control)?;
+    args.run.manner.note(note);
     let done = job.run(&*engine, folder, control)?;
     drop(bar);
     args.run.manner.note(done.all_notes());

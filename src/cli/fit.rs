@@ -32,7 +32,8 @@ pub struct Args {
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let (what, manner) = (&args.what, &args.run.manner);
     what.check()?;
-    let (engine, bar) = args.run.begin(what.rows.memory, &[JUDGING], control)?;
+    let (engine, bar, note) = args.run.begin(what.rows.memory, &[JUDGING], control)?;
+    manner.note(note);
     let int8 = args.run.backend.allows_int8();
     let done = what.run(&*engine, int8, control)?;
     drop(bar);

@@ -49,9 +49,10 @@ impl Judging<'_> {
         };
         targets.check(inputs)?;
         let started = Instant::now();
-        let (engine, bar) = self.run.begin(self.rows.memory, self.advice, control)?;
+        let (engine, bar, note) = self.run.begin(self.rows.memory, self.advice, control)?;
         let opened = started.elapsed().as_secs_f64();
         let (judged, plan) = open()?;
+        self.run.manner.note(note);
         let read = started.elapsed().as_secs_f64() - opened;
         let judge = Judge::new(super::command_line(), judged, plan);
         let mut summary = judge.run(&targets, self.rows.budget(), &*engine, control)?;

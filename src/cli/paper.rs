@@ -50,9 +50,11 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         return file::print(&show::help());
     }
     let plan = what.plan()?;
-    let (engine, bar) = args.run.begin(what.rows.memory, QUICKER, control)?;
+    let (engine, bar, note) = args.run.begin(what.rows.memory, QUICKER, control)?;
     let command = super::command_line();
-    let made = plan.open(control)?.run(&command, &*engine, control)?;
+    let opened = plan.open(control)?;
+    manner.note(note);
+    let made = opened.run(&command, &*engine, control)?;
     drop(bar);
     let own = Collection {
         command,

@@ -71,18 +71,23 @@ impl Manner {
 }
 
 impl RunArgs {
-    /// Starts the worker threads, opens the engine and starts the display of progress; a note tells if `auto` takes the CPU.
-    /// `memory` is the budget for rows, in bytes.
+    /// Starts the worker threads, opens the engine and starts the display of progress. `memory` is the budget for rows, in
+    /// bytes. A note, if `auto` takes the CPU, is to be told once the sets are open: an error about them comes without it.
     pub fn begin(
         &self,
         memory: Option<u64>,
         advice: Advice,
         control: &Arc<Control>,
-    ) -> Result<(Box<dyn Engine>, Bar)> {
+    ) -> Result<(Box<dyn Engine>, Bar, Option<String>)> {
         start_threads(self.manner.threads)?;
         let (engine, note) = self.backend.engine(memory, control)?;
-        self.manner.note(note);
-        Ok((engine, self.manner.bar(control, advice)))
+        Ok((engine, self.manner.bar(control, advice), note))
+    }
+
+    /// Begins a run that opens sets and scans nothing: options of the engine are checked, and none is opened.
+    pub fn begin_reading(&self, control: &Arc<Control>) -> Result<Bar> {
+        self.backend.check()?;
+        self.manner.begin(control, &[])
     }
 }
 

@@ -94,13 +94,14 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         false => QUICKER,
     };
     // Where nothing is scanned, a GPU is used only if asked for.
-    let (engine, bar) = match args.what.scans() || args.run.backend.asks_for_gpu() {
+    let (engine, bar, note) = match args.what.scans() || args.run.backend.asks_for_gpu() {
         true => args.run.begin(None, advice, control)?,
         false => {
             let engine: Box<dyn Engine> = Box::new(CpuEngine);
-            (engine, args.run.manner.begin(control, advice)?)
+            (engine, args.run.manner.begin(control, advice)?, None)
         }
     };
+    args.run.manner.note(note);
     let swept = args.what.run(&args.rows, &*engine, control)?;
     drop(bar);
     args.run.manner.note(swept.warnings.iter());

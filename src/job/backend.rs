@@ -124,7 +124,7 @@ impl BackendArgs {
     }
 
     /// Refuses options that contradict each other.
-    fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         let refused = |text: &str| Err(Error::Usage(text.into()));
         if self.backend == BackendArg::Cpu && self.adapter.is_some() {
             return refused("--adapter goes with --backend gpu or auto, not with --backend cpu");

@@ -335,7 +335,10 @@ impl Options {
         let sets: Vec<&str> = (self.reference.iter().chain(files))
             .map(String::as_str)
             .collect();
-        let sets = self.reference.as_ref().map(|_| &sets[..]);
+        let sets = match self.reference {
+            Some(_) => &sets[..],
+            None => &[],
+        };
         let opened = (self.images).open(&self.rows, sets, frames.as_ref(), control)?;
         let sets = named.into_iter().zip(&opened.starts);
         let sets = sets.map(|((name, _), &first)| QuerySet { name, first });

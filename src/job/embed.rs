@@ -119,9 +119,8 @@ impl Embed<'_> {
             true => (Vec::new(), options.rows.budget()),
             false => {
                 let sets: Vec<&str> = options.sets.iter().map(String::as_str).collect();
-                let (sets, frames) = (Some(&sets[..]), frames(&self.specs)?);
-                let sets = sets.filter(|sets| !sets.is_empty());
-                (options.images).open_all(&options.rows, sets, frames.as_ref(), control)?
+                let frames = frames(&self.specs)?;
+                (options.images).open_all(&options.rows, &sets, frames.as_ref(), control)?
             }
         };
         let settings = (options.rows).spaces(options.seed, left, &options.networks);

@@ -168,14 +168,14 @@ impl ImageArgs {
         })
     }
 
-    /// A reference and any number of query sets, which become one set of queries; `None` for the built-in sample. `frames` are
-    /// those of the networks that all spaces begin with.
+    /// A reference and any number of query sets, which become one set of queries; without any set, the built-in sample. `frames`
+    /// are those of the networks that all spaces begin with.
     ///
     /// Errors: sets that cannot be read, or whose rows differ in shape; labels that do not match.
     pub fn open(
         &self,
         rows: &RowArgs,
-        sets: Option<&[&str]>,
+        sets: &[&str],
         frames: Option<&Frames>,
         control: &Control,
     ) -> Result<Opened> {
@@ -229,22 +229,23 @@ impl ImageArgs {
         })
     }
 
-    /// Opens sets one by one, the first being the reference, or the built-in sample; also the part of the budget that they
-    /// leave.
+    /// Opens sets one by one, the first being the reference, or without any the two of the built-in sample; also the part of
+    /// the budget that they leave.
     ///
     /// Errors: sets that cannot be read.
     pub fn open_all(
         &self,
         rows: &RowArgs,
-        sets: Option<&[&str]>,
+        sets: &[&str],
         frames: Option<&Frames>,
         control: &Control,
     ) -> Result<(Vec<Labelled>, u64)> {
         control.begin(WorkStage::Read, 0);
-        one_pipe(sets.unwrap_or_default())?;
+        one_pipe(sets)?;
         let budget = rows.budget();
         let (mut opened, mut left, mut columns) = (Vec::new(), budget, None);
-        for place in 0..sets.map_or(2, <[_]>::len) {
+        let sample = sets.is_empty();
+        for place in 0..if sample { 2 } else { sets.len() } {
             let (role, labels) = match place {
                 0 => (Role::Reference, &self.labels),
                 _ => (Role::Queries, &self.query_labels),
@@ -254,10 +255,10 @@ impl ImageArgs {
                 ..rows.options(role, left)
             };
             let options = self.options(open, labels, frames)?;
-            let mut images = match (sets, place) {
-                (Some(sets), _) => images::open_images(sets[place], &options, control)?,
-                (None, 0) => images::sample_reference(&options, control)?,
-                (None, _) => images::sample_queries(&options, control)?,
+            let mut images = match (sample, place) {
+                (false, _) => images::open_images(sets[place], &options, control)?,
+                (true, 0) => images::sample_reference(&options, control)?,
+                (true, _) => images::sample_queries(&options, control)?,
             };
             left = left
                 .saturating_sub(images.rows.resident_bytes())

@@ -46,21 +46,6 @@ impl Inputs {
     }
 }
 
-impl From<Inputs> for JudgedInputs {
-    /// Sets whose reference was not fitted.
-    fn from(inputs: Inputs) -> Self {
-        JudgedInputs {
-            inputs,
-            known: None,
-            plan: AnalysisPlan::default(),
-            settings: RowSettings::default(),
-            classes: None,
-            space: None,
-            warnings: Warnings::default(),
-        }
-    }
-}
-
 impl RowArgs {
     /// The named sets, or the built-in sample: the reference first, the queries with the rest of the budget.
     pub fn inputs(&self, named: Option<(&str, &str)>, control: &Control) -> Result<Inputs> {
@@ -83,6 +68,23 @@ impl RowArgs {
         };
         let queries = Arc::from(open(queries, &second, control)?);
         Ok(Inputs { reference, queries })
+    }
+
+    /// The sets of [`RowArgs::inputs`], with a reference that was not fitted.
+    pub fn not_fitted(
+        &self,
+        named: Option<(&str, &str)>,
+        control: &Control,
+    ) -> Result<JudgedInputs> {
+        Ok(JudgedInputs {
+            inputs: self.inputs(named, control)?,
+            known: None,
+            plan: AnalysisPlan::default(),
+            settings: self.settings.clone(),
+            classes: None,
+            space: None,
+            warnings: Warnings::default(),
+        })
     }
 
     /// Opens a fitted reference, and queries that are read under the same options and transformed into its space. `labels` is

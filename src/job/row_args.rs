@@ -85,7 +85,8 @@ pub fn one_pipe(sets: &[&str]) -> Result<()> {
     match sets.iter().filter(piped).count() {
         0 | 1 => Ok(()),
         _ => Err(Error::Usage(
-            "both sets are to come from the standard input; name a file for one of them".into(),
+            "more than one set is to come from the standard input; name files for the others"
+                .into(),
         )),
     }
 }

@@ -75,6 +75,7 @@ impl Options {
         inputs.extend(self.inputs().unwrap_or_default());
         inputs.extend(self.images.files().map(String::from));
         Outputs::files(self.sheet.as_deref(), None).check(&inputs)?;
+        self.sheet.as_deref().map_or(Ok(()), check_sheet)?;
         let table = store::load(&path)?;
         let queries = Queries { path, table };
         let space = queries.space(self.space.as_deref())?;
@@ -133,16 +134,12 @@ impl Options {
         let wrong = |why: &str| Error::Usage(why.into());
         let inputs = self.inputs()?;
         let sets: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        let sets = match sets.len() {
-            0 => None,
-            2 => Some(&sets[..]),
-            _ => {
-                return Err(wrong(
-                    "--sheet can be drawn of a comparison of one reference and one set of queries",
-                ));
-            }
-        };
-        let opened = self.images.open(&self.rows, sets, None, control)?;
+        if ![0, 2].contains(&sets.len()) {
+            return Err(wrong(
+                "--sheet can be drawn of a comparison of one reference and one set of queries",
+            ));
+        }
+        let opened = self.images.open(&self.rows, &sets, None, control)?;
         let no_images = "--sheet draws images, and the rows of this comparison are not images";
         let pictures = opened.pictures().ok_or_else(|| wrong(no_images))?;
         let at = |name: &str| {
@@ -246,6 +243,14 @@ impl Queries {
             each.collect()
         };
         Table::new("", head, rows.iter().map(cells)).text()
+    }
+}
+
+/// Refuses a contact sheet whose name has another ending, or that cannot be written.
+fn check_sheet(path: &Path) -> Result<()> {
+    match file::ending(path).as_str() {
+        "png" => file::Output::create(path).map(drop),
+        _ => Err(file::wrong_ending(path, "contact sheets", ".png")),
     }
 }
 

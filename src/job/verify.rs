@@ -210,7 +210,7 @@ fn views(sets: &Sets<'_>, specs: &[Spec], control: &Control) -> Result<Views> {
         true => None,
         false => {
             let (frames, named) = (frames(specs)?, sets.named.map(|(a, b)| [a, b]));
-            let named = named.as_ref().map(|pair| &pair[..]);
+            let named = named.as_ref().map_or(&[][..], |pair| &pair[..]);
             Some((sets.images).open(rows, named, frames.as_ref(), control)?)
         }
     };
