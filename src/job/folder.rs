@@ -5,7 +5,7 @@ use super::images::Opened;
 use super::{archive, results};
 use crate::error::{Error, Result};
 use crate::report::sheet::sheet;
-use crate::report::{compare as show, json, outcomes, plot};
+use crate::report::{compare as show, outcomes, plot};
 use crate::space::Set;
 use crate::store::{file, queries};
 use crate::study::compare::Report;
@@ -82,7 +82,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
     };
     show::write_page(&folder.join("report.html"), &made, report, &sheets)?;
     let summary = folder.join("summary.json").display().to_string();
-    file::write_text(&summary, &json::pretty(&done.json()))
+    file::write_text(&summary, &file::pretty(&done.json()))
 }
 
 /// Removes contact sheets of an earlier comparison, which do not belong to the other files.

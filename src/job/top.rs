@@ -5,7 +5,7 @@ use super::images::ImageArgs;
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::compare::number;
+use crate::report::numerals::number;
 use crate::report::sheet::sheet;
 use crate::report::text_table::Table;
 use crate::rows::texts;

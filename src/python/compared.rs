@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::job::compare::Options;
 use crate::job::folder;
 use crate::job::lock::Lock;
-use crate::report::json::pretty;
+use crate::store::file::pretty;
 use clap::Parser;
 use pyo3::prelude::*;
 use std::path::PathBuf;

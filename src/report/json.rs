@@ -1,7 +1,6 @@
 //! The summary as one JSON object, for scripts.
 
 use crate::store::Context;
-pub use crate::store::file::pretty;
 use crate::study::summary::Summary;
 use serde_json::{Value, json};
 

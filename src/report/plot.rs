@@ -10,7 +10,7 @@ pub(super) mod drawing;
 mod names;
 mod style;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::file::{self, Output};
 use chart::Frame;
 use drawing::{Anchor, Drawing, LINE, SMALL, TITLE, fitted, wrapped};
@@ -217,7 +217,10 @@ pub fn check(path: &Path) -> Result<()> {
 /// Errors: as those of [`check`].
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
     match file::ending(path).as_str() {
-        "png" => file::write_drawn(path, png(figure)),
+        "png" => {
+            let failed = |why| Error::io("draw", path, std::io::Error::other(why));
+            file::write_bytes(path, png(figure).map_err(failed)?)
+        }
         "svg" => file::write_bytes(path, svg(figure).as_bytes()),
         _ => check(path),
     }

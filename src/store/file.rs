@@ -90,7 +90,8 @@ impl Output {
 
 /// Renames all files to their targets, or none if one cannot be written.
 ///
-/// Errors: as [`Output::commit`]; if a rename fails after others succeeded, the renamed files are named.
+/// Errors: data that cannot be brought to the disk, a target that cannot be replaced; if that happens after others were
+/// renamed, these are named.
 pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
     for output in &outputs {
         let synced = output.temporary.as_file().sync_all();
@@ -209,15 +210,6 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string(value);
     let text = text.map_err(|error| Error::io("write", path, error.into()))?;
     write_text(&path.display().to_string(), &text)
-}
-
-/// Writes what was drawn, or says why it could not be drawn.
-pub fn write_drawn(
-    target: &Path,
-    drawn: std::result::Result<impl AsRef<[u8]>, String>,
-) -> Result<()> {
-    let failed = |why| Error::io("draw", target, std::io::Error::other(why));
-    write_bytes(target, drawn.map_err(failed)?)
 }
 
 /// Prints text to stdout. A closed pipe is no error: its reader has read what it wanted.

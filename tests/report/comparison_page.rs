@@ -96,7 +96,8 @@ fn dimensions_and_what_they_leave_out_are_shown() {
     let text = page(&made(), &report, &[]);
     assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td>") && !text.contains(">MLE<"));
     assert!(
-        text.contains("equal reference rows, which these two count once.") && text.contains(">46<")
+        text.contains("equal reference rows, which the intrinsic dimension counts once.")
+            && text.contains(">46<")
     );
 }
 
@@ -117,6 +118,8 @@ fn classes_without_rows_and_undecided_queries_are_explained() {
 #[test]
 fn many_pairs_are_folded() {
     let mut report = report(false);
+    let more = "the JSON summary has all";
+    assert!(!page(&made(), &report, &[]).contains(more));
     let pair = report.pairs[0].clone();
     for number in 0..20 {
         let mut other = pair.clone();
@@ -125,6 +128,7 @@ fn many_pairs_are_folded() {
     }
     let text = page(&made(), &report, &[]);
     assert!(text.contains("The other 20 pairs") && text.contains("for 1 of 21 pairs"));
+    assert!(text.contains(more));
 }
 
 #[test]
@@ -143,9 +147,18 @@ fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
     assert!(
         said[0]
             .1
-            .ends_with("than usual (of the reference rows left out - %: not compared). 2 undecided count as not outside."),
+            .ends_with("than usual. 2 undecided count as not outside."),
         "{said:?}"
     );
+}
+
+#[test]
+fn nothing_asked_is_said() {
+    let mut found = report(false);
+    found.spaces[0]
+        .notions
+        .retain(|notion| notion.rate.notion == "range");
+    assert_eq!(findings(&found)[0].1, "Nothing was asked about the hull.");
 }
 
 #[test]
@@ -182,6 +195,7 @@ fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
     cone.rate.notion = "cone".into();
     found.spaces[0].notions.push(cone);
     let said = findings(&found)[0].1.clone();
+    assert!(!said.contains("--notion cone"), "{said}");
     assert!(
         said.contains(
             " 30.0 % of the queries are outside the cone of the rows (of the reference rows left out 15.0 %: "

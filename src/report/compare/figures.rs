@@ -2,7 +2,7 @@
 
 use super::names::shortened;
 use super::words;
-use crate::report::numerals::distinct;
+use crate::report::numerals::{distinct, grouped};
 use crate::report::plot::{Axis, Chart, Figure, Look, Point, Row, Series, THEORY};
 use crate::study::compare::{Rate, Report, SpaceReport};
 use crate::study::theory;
@@ -108,7 +108,7 @@ fn gaussian(report: &Report, (low, high): (f64, f64)) -> Vec<Series> {
     ranks.dedup();
     let curve = |rows: u64| {
         let rate = |rank: &u64| Point::at(*rank as f64, 100.0 * theory::null_rate(rows, *rank));
-        let label = format!("Gaussian rows, N = {}", words::grouped(rows));
+        let label = format!("Gaussian rows, N = {}", grouped(rows));
         Series::new(Look::Line, label, THEORY, ranks.iter().map(rate))
     };
     sizes.into_iter().map(curve).collect()
@@ -237,7 +237,7 @@ fn sizes(report: &Report) -> String {
     format!(
         "N = {} reference rows, {} queries",
         words::reference_rows(report),
-        words::grouped(first.n_queries)
+        grouped(first.n_queries)
     )
 }
 

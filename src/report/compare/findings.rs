@@ -1,7 +1,8 @@
 //! The findings of a comparison, in fixed sentences with numbers.
 
-use super::words::{self, grouped, number};
+use super::words;
 use crate::report::document::{Part, Section};
+use crate::report::numerals::{grouped, number};
 use crate::study::compare::{Rate, Report, SpaceReport};
 use crate::study::rate::Contrast;
 
@@ -50,10 +51,13 @@ pub fn findings(report: &Report) -> Vec<(String, String)> {
 
 fn finding(space: &SpaceReport) -> String {
     // Every other point is outside the hull of rows of one norm.
+    let advice = match words::asked(space, "cone") {
+        Some(_) => "",
+        None => " (--notion cone asks about directions)",
+    };
     let sphere = space.sphere.map(|norm| {
         format!(
-            "All reference rows have the norm {}: none can be inside the hull of others, and the hull is no evidence \
-             (--notion cone asks about directions).",
+            "All reference rows have the norm {}: none can be inside the hull of others, and the hull is no evidence{advice}.",
             number(norm)
         )
     });
@@ -65,20 +69,24 @@ fn finding(space: &SpaceReport) -> String {
     let undecided =
         (undecided > 0).then(|| format!("{} undecided count as not outside.", grouped(undecided)));
     let all = sphere.iter().cloned().chain(rates).chain(undecided);
-    all.collect::<Vec<_>>().join(" ")
+    let all: Vec<String> = all.collect();
+    match all.is_empty() {
+        true => "Nothing was asked about the hull.".into(),
+        false => all.join(" "),
+    }
 }
 
-/// The rates of a notion; `None` where it judged nothing.
+/// The rate of a notion, compared with that of left-out reference rows if it is known; `None` where it judged no query.
 fn of_notion(space: &SpaceReport, notion: &str, there: &str) -> Option<String> {
-    let (asked, own) = (words::asked(space, notion), words::left_out(space, notion));
-    let compared = asked
-        .zip(own)
-        .map_or("not compared", |(a, b)| compared(a, b));
-    asked.or(own)?;
+    let asked = words::asked(space, notion)?;
+    let own = words::left_out(space, notion).map(|own| {
+        let (share, compared) = (words::share(Some(own)), compared(asked, own));
+        format!(" (of the reference rows left out {share} %: {compared})")
+    });
     Some(format!(
-        "{} % of the queries are {there} (of the reference rows left out {} %: {compared}).",
-        words::share(asked),
-        words::share(own)
+        "{} % of the queries are {there}{}.",
+        words::share(Some(asked)),
+        own.unwrap_or_default()
     ))
 }
 

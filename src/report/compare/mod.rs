@@ -16,7 +16,6 @@ pub use files::{help, write_labels, write_rates};
 pub use findings::findings;
 pub use names::shortened;
 pub use sections::{RunInfo, page, text, write_page};
-pub use words::{grouped, number};
 
 use crate::study::compare::Report;
 use serde_json::{Value, json};

@@ -1,12 +1,12 @@
 //! A comparison as sections, which a terminal and a page share, and what only the page has.
 
 use super::names::shortened;
-use super::words::{self, grouped, number, percent, probability};
+use super::words;
 use super::{figures, findings};
 use crate::error::Result;
 use crate::report::columns::{TableColumn, column, columns};
 use crate::report::document::{self, Part, Section};
-use crate::report::numerals::{none_sampled, or_nothing};
+use crate::report::numerals::{grouped, none_sampled, number, or_nothing, percent, probability};
 use crate::report::text_table::{NOTHING, Table};
 use crate::report::{html, outcomes};
 use crate::store::file;
@@ -149,11 +149,12 @@ fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
         "distance" = or_nothing(space.distance_ratio.as_ref(), |ratio| number(ratio.median)),
             "median certified distance to the hull (0 inside), in median nearest distances of the reference.";
         "undecided in class" = words::some(words::undecided_in_class(space)),
-            "the same against the reference rows of the query's own class.";
+            "queries neither proved inside nor outside the hull of the reference rows of their own class.";
         "TwoNN" = estimate(space.two_nn),
             "intrinsic dimension of the reference by the two nearest rows (Facco et al. 2017).";
-        "MLE" = estimate(space.mle), "the same by maximum likelihood over 20 nearest rows (Levina and Bickel 2004).";
-        "repeated" = words::some(space.repeated_rows), "equal reference rows, which these two count once.";
+        "MLE" = estimate(space.mle),
+            "intrinsic dimension of the reference by maximum likelihood over 20 nearest rows (Levina and Bickel 2004).";
+        "repeated" = words::some(space.repeated_rows), "equal reference rows, which the intrinsic dimension counts once.";
         "scans" = format!("{:.2}", space.scans_per_query), "passes over the reference a query.";
         "s" = format!("{:.1}", space.seconds), "seconds.";
     }
@@ -219,9 +220,13 @@ fn pairs(report: &Report, first: &str) -> Option<Section> {
         report.pairs.iter().partition(|pair| pair.a == *first);
     let count = report.pairs.len();
     let columns = of_pairs();
+    let all = match others.is_empty() {
+        true => "",
+        false => "; the JSON summary has all",
+    };
     let shown = Table::of(
         format!(
-            "Queries inside A = {first} and inside B, for {} of {count} pairs of spaces; the page and the JSON summary have all.",
+            "Queries inside A = {first} and inside B, for {} of {count} pairs of spaces{all}.",
             of_first.len()
         ),
         &columns[1..],

@@ -1,7 +1,6 @@
 //! The rates of a comparison as text.
 
-use crate::report::numerals::{between, of_queries, or_nothing};
-pub use crate::report::numerals::{grouped, number, percent, probability};
+use crate::report::numerals::{between, grouped, of_queries, or_nothing, percent};
 use crate::study::compare::{Rate, Report, SpaceReport};
 
 /// The number of reference rows, as in `6,000` or `4,000 to 6,000`: with embeddings from files spaces may differ in it.

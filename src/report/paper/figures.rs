@@ -1,7 +1,7 @@
 //! The experiments as figures.
 
 use super::{Collection, Curves, Experiment, curves};
-use crate::report::compare::grouped;
+use crate::report::numerals::grouped;
 use crate::report::plot::{self, Axis, Chart, Figure, Look, Series, THEORY};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;

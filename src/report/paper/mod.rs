@@ -11,7 +11,7 @@ mod words;
 
 pub use figures::figures;
 pub use sections::{page, text};
-pub use words::{reading, set_up};
+pub use words::reading;
 
 use super::columns::{self, TableColumn, columns};
 use super::numerals::distinct;
@@ -78,7 +78,7 @@ impl Collection {
         let each = self.experiments.iter().map(|experiment| {
             json!({
                 "experiment": experiment.name,
-                "set_up": set_up(experiment),
+                "set_up": words::set_up(experiment),
                 "command": experiment.command,
                 "date": experiment.date,
                 "settings": experiment.settings,
