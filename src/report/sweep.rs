@@ -70,7 +70,7 @@ pub fn table(context: &SweepContext, points: &[Point]) -> String {
         "theory" = or_nothing(point.theory, share), "";
         "vertices" = vertices(point.vertices),
             "expected, of the hull of N + 1 such points, by Efron's identity from the share not inside.";
-        "theory" = vertices(point.vertices_theory), "";
+        "vertices, theory" = vertices(point.vertices_theory), "";
     };
     let table = Table::of("", &columns, points);
     document::text(&[Section::new(&context.about, [Part::Table(table)])])
@@ -105,15 +105,24 @@ pub fn figure(context: &SweepContext, points: &[Point]) -> Figure {
         true => "The origin",
         false => "New points",
     };
-    let undecided: u64 = points.iter().map(|point| point.undecided).sum();
     Figure {
         title: format!("{query} inside the convex hull of N points"),
-        note: format!(
-            "bands, of single points upright lines: 95 %; thin lines: theory; {undecided} undecided, not counted as inside; {}",
-            context.about
-        ),
+        note: note(context, points),
         panels: panels.collect(),
     }
+}
+
+/// What the lines are, the queries that are undecided, and how the sweep was made.
+fn note(context: &SweepContext, points: &[Point]) -> String {
+    let mut note = "bands, of single points upright lines: 95 %".to_string();
+    if points.iter().any(|point| point.theory.is_some()) {
+        note += "; thin lines: theory";
+    }
+    let undecided: u64 = points.iter().map(|point| point.undecided).sum();
+    if undecided > 0 {
+        note += &format!("; {undecided} undecided, not counted as inside");
+    }
+    format!("{note}; {}", context.about)
 }
 
 fn at_origin(context: &SweepContext) -> bool {

@@ -39,7 +39,8 @@ impl Table {
         }
     }
 
-    /// Some rows by the columns in which one of them has a value, with the help of these columns as key.
+    /// Some rows by the columns in which one of them has a value, with the help of these columns as key; without rows, all
+    /// columns.
     pub fn of<'t, R: 't>(
         caption: impl Into<String>,
         columns: &[TableColumn<'_, R>],
@@ -51,7 +52,9 @@ impl Table {
             cells.collect::<Vec<_>>()
         };
         let all = columns.iter().map(|column| (column, cells(column)));
-        let known = all.filter(|(_, cells)| cells.iter().any(|cell| cell != NOTHING));
+        let is_known =
+            |cells: &[String]| cells.is_empty() || cells.iter().any(|cell| cell != NOTHING);
+        let known = all.filter(|(_, cells)| is_known(cells));
         let (columns, cells): (Vec<_>, Vec<_>) = known.unzip();
         let explained = columns.iter().filter(|column| !column.help.is_empty());
         let key = explained.map(|column| (column.name.clone(), column.help.clone()));
@@ -111,12 +114,13 @@ impl Table {
             let widest = cells.chain([&self.head[column]]).filter_map(letters).max();
             widest.unwrap_or(0) + 2
         };
-        let beside: usize = (0..self.names).map(wide).sum();
-        let (mut blocks, mut used) = (vec![Vec::from_iter(0..self.names)], beside);
-        for column in self.names..self.head.len() {
+        let names = self.names.min(self.head.len());
+        let beside: usize = (0..names).map(wide).sum();
+        let (mut blocks, mut used) = (vec![Vec::from_iter(0..names)], beside);
+        for column in names..self.head.len() {
             used += wide(column);
-            if used > WIDE && blocks.last().is_some_and(|block| block.len() > self.names) {
-                blocks.push((0..self.names).collect());
+            if used > WIDE && blocks.last().is_some_and(|block| block.len() > names) {
+                blocks.push((0..names).collect());
                 used = beside + wide(column);
             }
             blocks.last_mut().into_iter().for_each(|b| b.push(column));

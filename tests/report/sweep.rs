@@ -61,9 +61,9 @@ fn thin_lines(chart: &Chart) -> Vec<Vec<(f64, f64)>> {
 fn curves_have_bands_and_theory() {
     let points = [point(2, 10, 20, Some(0.25)), point(2, 20, 50, Some(0.5))];
     let (note, lines) = panel(&of_law(), &points);
-    assert!(
-        note.starts_with("bands") && note.ends_with("; 100 trials a point"),
-        "{note}"
+    assert_eq!(
+        note,
+        "bands, of single points upright lines: 95 %; thin lines: theory; 100 trials a point"
     );
     assert_eq!(lines.title, "ball");
     assert_eq!(thin_lines(&lines), [[(10.0, 0.25), (20.0, 0.5)]]);
@@ -82,7 +82,11 @@ fn a_single_point_has_its_interval_and_theory() {
     assert_eq!(thin_lines(&lines), [[(10.0, 0.25)]]);
     assert_eq!(lines.series[1].points[0].ends, Some(wilson95(20, 100)));
     let data = context(json!({ "order": "seeded" }));
-    let (_, lines) = panel(&data, &[point(2, 10, 20, None)]);
+    let (note, lines) = panel(&data, &[point(2, 10, 20, None)]);
+    assert_eq!(
+        note,
+        "bands, of single points upright lines: 95 %; 100 trials a point"
+    );
     assert!(thin_lines(&lines).is_empty());
 }
 
@@ -159,13 +163,24 @@ fn thresholds_are_those_of_random_points() {
 }
 
 #[test]
+fn a_table_without_points_has_all_columns() {
+    let text = table(&of_law(), &[]);
+    let head = text.lines().find(|line| line.starts_with("law")).unwrap();
+    let names = head.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        names,
+        "law d N inside undecided of rate 95 % theory vertices vertices, theory"
+    );
+}
+
+#[test]
 fn what_is_undecided_or_the_origin_is_said() {
     let mut points = [point(2, 10, 100, None), point(2, 20, 100, None)];
     points[0].undecided = 3;
     let (note, _) = panel(&of_law(), &points);
-    assert!(
-        note.contains("3 undecided, not counted as inside"),
-        "{note}"
+    assert_eq!(
+        note,
+        "bands, of single points upright lines: 95 %; 3 undecided, not counted as inside; 100 trials a point"
     );
     let text = table(&of_law(), &points);
     assert!(
