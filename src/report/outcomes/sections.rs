@@ -29,8 +29,9 @@ pub fn write_page(
     outcomes: &Outcomes,
 ) -> Result<(), Error> {
     let made = Section::page("How it was made", html::code(command));
-    let sections = [section(outcomes), made];
-    let page = document::page(&sections[0].title, &sections, date);
+    let Section { title, parts } = section(outcomes);
+    let sections = [Section::new("What was found", parts), made];
+    let page = document::page(&title, &sections, date);
     file::write_bytes(path, page.as_bytes())
 }
 

@@ -155,17 +155,22 @@ fn best(outcomes: &Outcomes, space: &str) -> String {
     )
 }
 
-/// The result for the hull.
+/// The result for the hull, with the tests whose p-values are known.
 fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
     let side = |found: &Measured<Risk>| shown(found, |found| risk(kind, found));
+    let fisher = hull.fisher_p.value();
+    let fisher = fisher.map(|p| format!("; Fisher's exact test: {}", equals(*p)));
+    let adds = hull.adds.value().map(|adds| {
+        let p = equals(adds.p_value);
+        format!(" The hull's score added to the nearest distance: {p} (likelihood-ratio test).")
+    });
     format!(
-        " Inside the hull: {}; outside: {} ({}; Fisher's exact test: {}). The hull's score added to the nearest distance: {} \
-         (likelihood-ratio test).",
+        " Inside the hull: {}; outside: {} ({}{}).{}",
         side(&hull.inside),
         side(&hull.outside),
         rate_name(kind),
-        shown(&hull.fisher_p, |p| equals(*p)),
-        shown(&hull.adds, |adds| equals(adds.p_value))
+        fisher.unwrap_or_default(),
+        adds.unwrap_or_default()
     )
 }
 
