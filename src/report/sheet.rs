@@ -286,7 +286,7 @@ impl<'a> Sheet<'a> {
 
     /// A query: two lines, and below them its own pictures, the mean of its certificate, and the certificate's rows.
     fn query(&mut self, pick: &Pick) -> Result<()> {
-        for text in self.above(pick) {
+        for text in captions(pick, self.margins, self.pictures) {
             let most = if pick.support.is_empty() {
                 QUERY - GAP
             } else {
@@ -323,24 +323,6 @@ impl<'a> Sheet<'a> {
         }
         let mut rows = heaviest(pick).iter();
         rows.try_for_each(|(row, weight)| self.reference(&format!("{} %", percent(*weight)), *row))
-    }
-
-    /// The lines above a query: its name and class; its verdict and distances.
-    fn above(&self, pick: &Pick) -> [String; 2] {
-        let queries = &self.pictures.queries;
-        let (name, class) = (queries.name(pick.query), queries.class(pick.query));
-        let judged = judged(pick, self.margins);
-        [
-            if class.is_empty() {
-                name
-            } else {
-                format!("{name}, {class}")
-            },
-            match nearest(pick) {
-                Some(_) => format!("{judged}; nearest {}", number(pick.nearest_ratio)),
-                None => judged,
-            },
-        ]
     }
 
     /// A reference image with what it is, its name and its class.
@@ -387,6 +369,24 @@ fn distances(picks: &Picks) -> &'static str {
     } else {
         "distances to the hull are certified lower bounds; all are in median nearest distances of the reference"
     }
+}
+
+/// The lines above a query: its name and class; its verdict and distances, or margins.
+pub fn captions(pick: &Pick, margins: bool, pictures: &Pictures) -> [String; 2] {
+    let queries = &pictures.queries;
+    let (name, class) = (queries.name(pick.query), queries.class(pick.query));
+    let judged = judged(pick, margins);
+    [
+        if class.is_empty() {
+            name
+        } else {
+            format!("{name}, {class}")
+        },
+        match nearest(pick) {
+            Some(_) => format!("{judged}; nearest {}", number(pick.nearest_ratio)),
+            None => judged,
+        },
+    ]
 }
 
 /// The verdict, with the distance to the hull or, if that was not computed, the margin.

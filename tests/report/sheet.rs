@@ -1,6 +1,6 @@
 //! Contact sheets: the pixels of pictures are those of the images.
 
-use hullscope::report::sheet::{ImageSet, Pictures, sheet};
+use hullscope::report::sheet::{ImageSet, Pictures, captions, sheet};
 use hullscope::rows::Memory;
 use hullscope::rows::images::Shape;
 use hullscope::study::compare::{Pick, Picks, Picture};
@@ -240,4 +240,36 @@ fn rows_that_are_not_there_are_an_error() {
         "{error}"
     );
     assert_eq!(sheet("pixels", &Picks::default(), &pictures).unwrap(), None);
+}
+
+#[test]
+fn captions_say_what_was_found() {
+    let rows = bytes(6, &[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
+    let names = ["Bag".to_string(), "Sneaker".to_string()];
+    let queries = ImageSet {
+        classes: &[1, 0],
+        names: &names,
+        ..set(&rows, SHAPE)
+    };
+    let pictures = Pictures {
+        reference: set(&rows, SHAPE),
+        queries,
+    };
+    let said = |pick: &Pick, margins| captions(pick, margins, &pictures).join("; ");
+    let mut inside = pick(0, &[(0, 0.5), (1, 0.5)]);
+    assert_eq!(
+        said(&inside, false),
+        "test 0, Sneaker; inside; 2 of the certificate's 2 rows shown; nearest 0.420"
+    );
+    inside.support.extend([(0, 0.009); 3]);
+    assert!(said(&inside, false).contains("; 2 of the certificate's 5 rows shown"));
+    let mut outside = pick(1, &[]);
+    outside.nearest_ratio = f64::MAX;
+    assert_eq!(said(&outside, false), "test 1, Bag; outside by 1.25");
+    assert_eq!(said(&outside, true), "test 1, Bag; outside, margin 1.25");
+    let unnamed = Pictures {
+        queries: set(&rows, SHAPE),
+        ..pictures
+    };
+    assert_eq!(captions(&outside, false, &unnamed)[0], "test 1");
 }
