@@ -1,5 +1,6 @@
 //! Figures as SVG and PNG.
 
+use ab_glyph::{Font, FontRef};
 use hullscope::report::plot::{
     Axis, Chart, Figure, Look, Point, Row, Series, check, png, svg, write,
 };
@@ -127,12 +128,92 @@ fn both_formats_hold_a_whole_picture() {
     let image = image::load_from_memory(&png).unwrap().into_rgb8();
     let ink = image.pixels().filter(|pixel| pixel.0[0] < 128).count();
     assert!(image.width() == 2 * width && ink > 2_000, "{ink}");
-    // Every text is within the picture.
-    assert!(
-        texts(&svg)
-            .iter()
-            .all(|(x, y, _)| *x > 0.0 && *x < f64::from(width) && *y > 0.0)
-    );
+}
+
+/// The value of an attribute at the start of a tag's text.
+fn attribute<'t>(tag: &'t str, name: &str) -> &'t str {
+    let (_, rest) = tag.split_once(&format!("{name}=\"")).unwrap();
+    rest.split_once('"').unwrap().0
+}
+
+/// The width of a text in the font of plots.
+fn width(text: &str, size: f64) -> f64 {
+    let font = include_bytes!("../../assets/DejaVuSans-subset.ttf");
+    let font = FontRef::try_from_slice(font).unwrap();
+    let em = font.units_per_em().unwrap();
+    let letters = text.chars().map(|letter| font.glyph_id(letter));
+    let widths = letters.map(|glyph| f64::from(font.h_advance_unscaled(glyph) / em));
+    size * widths.sum::<f64>()
+}
+
+#[test]
+fn texts_lie_within_the_picture() {
+    for values in [&[1.0, 10.0, 1e7][..], &[0.02, 0.03], &[5.0]] {
+        let svg = svg(&figure(values));
+        let number = |tag: &str, name: &str| attribute(tag, name).parse::<f64>().unwrap();
+        let [right, bottom] = [" width", " height"].map(|name| number(&svg, name));
+        for tag in svg.split("<text").skip(1) {
+            let (_, text) = tag.split_once('>').unwrap();
+            let text = text.split_once('<').unwrap().0;
+            let text = text.replace("&lt;", "<").replace("&gt;", ">");
+            let text = text.replace("&amp;", "&");
+            let [x, y, size] = [" x", " y", "font-size"].map(|name| number(tag, name));
+            let wide = width(&text, size);
+            let left = match attribute(tag, "text-anchor") {
+                "start" => x,
+                "middle" => x - 0.5 * wide,
+                _ => x - wide,
+            };
+            assert!(left >= 0.0 && left + wide <= right, "{text}: {left} {wide}");
+            assert!(y - 0.8 * size >= 0.0 && y <= bottom, "{text}: {y}");
+        }
+    }
+}
+
+/// The lengths of the parts of a straight line in a PNG, from its row of pixels in this colour.
+fn parts(style: usize, colour: [u8; 3]) -> Vec<usize> {
+    let ends = [Point::at(0.0, 50.0), Point::at(100.0, 50.0)];
+    let axis = || Axis::linear("").within(0.0, 100.0);
+    let line = alone(axis(), axis(), Series::new(Look::Line, "", style, ends));
+    let image = image::load_from_memory(&png(&line).unwrap()).unwrap();
+    let image = image.into_rgb8();
+    let of_row = |y| {
+        let row = (0..image.width()).map(|x| image.get_pixel(x, y).0 == colour);
+        let row: Vec<bool> = row.collect();
+        let runs = row.chunk_by(|a, b| a == b);
+        // A single pixel is the edge of something else.
+        let runs = runs.filter(|run| run[0] && run.len() > 1);
+        runs.map(<[bool]>::len).collect::<Vec<_>>()
+    };
+    let rows = (0..image.height()).map(of_row);
+    rows.max_by_key(|runs| runs.iter().sum::<usize>()).unwrap()
+}
+
+/// A dash of 9 points is 18 pixels, of which those at its ends may be covered in part.
+#[test]
+fn a_png_has_dashes() {
+    let solid = parts(0, [60, 60, 60]);
+    assert_eq!(solid.len(), 1, "{solid:?}");
+    let dashes = parts(1, [0, 114, 178]);
+    let (_, whole) = dashes.split_last().unwrap();
+    assert!(whole.len() > 5, "{dashes:?}");
+    assert!(whole.iter().all(|d| (16..=18).contains(d)), "{dashes:?}");
+}
+
+#[test]
+fn a_range_is_kept_unless_a_value_is_beyond() {
+    let ticks = |values: &[f64]| {
+        let points = values.iter().map(|&value| Point::at(value, value));
+        let axis = Axis::linear("").within(0.0, 100.0);
+        let dots = Series::new(Look::Dots, "", 0, points);
+        let all = texts(&svg(&alone(Axis::linear(""), axis, dots)));
+        let of_axis = all.into_iter().filter(|(x, ..)| *x < 80.0);
+        of_axis.map(|(.., text)| text).collect::<Vec<_>>()
+    };
+    let kept = ["0", "20", "40", "60", "80", "100"];
+    assert_eq!(ticks(&[12.0, 40.0]), kept);
+    assert_eq!(ticks(&[]), kept);
+    assert_eq!(ticks(&[120.0]).last().unwrap(), "120");
 }
 
 #[test]
