@@ -75,7 +75,7 @@ def test_texts_name_what_the_caller_named():
     same = np.zeros((300, 2))
     found = hs.compare(X, Q, spaces={"layer 3": (same, Q[:, :2]), "p": "pca:3"}, notions="hull")
     assert any(note.startswith("layer 3: the reference has affine rank 0 of 2") for note in found.notes)
-    assert "\nlayer 3  rows of its own\np        pca:3\n" in str(found)
+    assert "\nlayer 3: rows of its own\np: pca:3\n" in str(found)
     for text in [str(found), *found.notes, *texts(found.report)]:
         assert "hullscope-" not in text and "=file:" not in text and "p=" not in text
 

@@ -12,6 +12,8 @@ pub enum Part {
     Text(String),
     /// Names, each with what is said about it.
     Terms(Vec<(String, String)>),
+    /// Lines that are not wrapped, because paths in them may be copied.
+    Lines(Vec<String>),
     Table(Table),
     /// A figure on a page, with its caption.
     Figure(Figure, String),
@@ -56,6 +58,7 @@ fn part_text(part: &Part) -> Option<String> {
     match part {
         Part::Text(text) => Some(paragraph(text)),
         Part::Terms(terms) => Some(lines(terms.iter().cloned())),
+        Part::Lines(lines) => Some(lines.join("\n") + "\n"),
         Part::Table(table) => {
             let key = table
                 .key
@@ -84,6 +87,7 @@ fn part_markup(part: &Part) -> Markup {
     match part {
         Part::Text(text) => html! { p { (text) } },
         Part::Terms(terms) => html::terms(terms.iter().cloned()),
+        Part::Lines(lines) => html::list(lines),
         Part::Table(table) => html! {
             (html::table(table))
             @if !table.key.is_empty() {

@@ -121,7 +121,8 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
     let mut parts = vec![Part::Table(table)];
     if !typed.is_empty() {
         parts.push(Part::Text("Short names, and the spaces as typed:".into()));
-        parts.push(Part::Terms(typed.to_vec()));
+        let typed = typed.iter().map(|(name, typed)| format!("{name}: {typed}"));
+        parts.push(Part::Lines(typed.collect()));
     }
     Section::new("Spaces", parts)
 }
