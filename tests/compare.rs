@@ -1238,7 +1238,7 @@ fn embeddings_with_other_numbers_of_rows_are_said_to_have_them() {
         "{said}"
     );
     assert!(
-        lines.contains(&format!("a-train {} b-train {}", spaces[0], spaces[1])),
+        lines.contains(&format!("a-train: {} b-train: {}", spaces[0], spaces[1])),
         "{said}"
     );
     let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
