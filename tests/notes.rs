@@ -1,6 +1,6 @@
 //! The program's notes beside its numbers: each appears where it is true, and only there.
 
-use crate::common::{gaussian, random, rows};
+use crate::common::{Kept, gaussian, random, rows};
 use hullscope::control::Control;
 use hullscope::notion::metric::Metric;
 use hullscope::notion::registry::Wanted;
@@ -8,17 +8,7 @@ use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;
 use hullscope::study::analyze::{AnalysisPlan, run};
 use hullscope::study::summary::Summary;
-use hullscope::study::{Record, Sink};
 use rand::RngExt;
-
-/// A sink that discards the records.
-struct Nowhere;
-
-impl Sink for Nowhere {
-    fn records(&mut self, _: &[Record]) -> hullscope::Result<()> {
-        Ok(())
-    }
-}
 
 fn summary(plan: &AnalysisPlan, reference: &dyn Rows, queries: &dyn Rows) -> Summary {
     run(
@@ -26,7 +16,7 @@ fn summary(plan: &AnalysisPlan, reference: &dyn Rows, queries: &dyn Rows) -> Sum
         &CpuEngine,
         reference,
         queries,
-        &mut Nowhere,
+        &mut Kept::default(),
         &Control::default(),
     )
     .unwrap()

@@ -1,14 +1,14 @@
 //! The lines that are printed during long work, for simulated clocks and for an analysis.
 
+use crate::common::Kept;
+use crate::common::watched::Watched;
 use hullscope::cli::progress::{Advice, JUDGING, PATIENCE, ProgressLines};
 use hullscope::control::{Control, Progress, WorkStage};
-use hullscope::error::Result;
 use hullscope::notion::Classes;
 use hullscope::notion::registry::Wanted;
-use hullscope::rows::{Element, Memory, Rows, synthetic};
+use hullscope::rows::synthetic;
 use hullscope::scan::CpuEngine;
 use hullscope::study::analyze::{AnalysisPlan, Sets, run_sets};
-use hullscope::study::{Record, Sink};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -202,48 +202,6 @@ fn the_advice_of_a_notion_names_it() {
     check(WorkStage::Fit, "", 9, "fitting", " s");
 }
 
-/// Rows that print the progress lines whenever they are read.
-struct Watched<'w> {
-    rows: Memory,
-    look: &'w (dyn Fn() + Sync),
-}
-
-impl Rows for Watched<'_> {
-    fn name(&self) -> &str {
-        self.rows.name()
-    }
-
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn dim(&self) -> usize {
-        self.rows.dim()
-    }
-
-    fn element(&self) -> Element {
-        self.rows.element()
-    }
-
-    fn fits_f32(&self) -> bool {
-        self.rows.fits_f32()
-    }
-
-    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
-        (self.look)();
-        self.rows.read_f64(first, out)
-    }
-}
-
-/// A sink that discards the records.
-struct Unread;
-
-impl Sink for Unread {
-    fn records(&mut self, _: &[Record]) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// For an analysis without a terminal: the lines name every notion that takes long while it works, and no stage counts more
 /// than its total.
 #[test]
@@ -291,7 +249,8 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
 fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
     let control = Control::default();
     let lines = Mutex::new((ProgressLines::new(&[JUDGING], Duration::ZERO), Vec::new()));
-    let look = || {
+    // Lines are printed whenever rows are read.
+    let look = |_| {
         let mut lines = lines.lock().unwrap();
         let progress = control.progress();
         assert!(
@@ -305,8 +264,8 @@ fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
         lines.1.extend(found);
     };
     let rows = Watched {
-        rows: synthetic::gaussian(300, 5, 1),
-        look: &look,
+        rows: &synthetic::gaussian(300, 5, 1),
+        seen: &look,
     };
     let queries = synthetic::gaussian(700, 5, 2);
     let classes = Classes {
@@ -322,7 +281,7 @@ fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
         warnings: &[],
         memory: u64::MAX,
     };
-    run_sets(plan, &CpuEngine, &sets, &mut Unread, &control).unwrap();
+    run_sets(plan, &CpuEngine, &sets, &mut Kept::default(), &control).unwrap();
     drop(rows);
     lines.into_inner().unwrap().1
 }

@@ -2,7 +2,7 @@
 //! are refused.
 
 use crate::commands::{npy, read_parquet};
-use crate::common::counted::Counted;
+use crate::common::watched::Watched;
 use crate::common::{Kept, gaussian, rows};
 use crate::formats;
 use arrow_array::{Array, RecordBatch};
@@ -627,7 +627,12 @@ fn the_first_scan_of_a_file_quantises_nothing() {
     let control = Control::default();
     let read = |file: &str, memory: u64| {
         let opened = hull_file::open(&folder.join(file), memory, &control).unwrap();
-        let rows = Counted(&*opened.rows, AtomicUsize::new(0));
+        let read = AtomicUsize::new(0);
+        let count = |rows| _ = read.fetch_add(rows, Relaxed);
+        let rows = Watched {
+            rows: &*opened.rows,
+            seen: &count,
+        };
         let engine = Int8Engine::new(Precision::Int8, memory).unwrap();
         let frame = opened.known.frame().clone();
         let scan = engine.scan_in(&rows, frame, &control).unwrap();
@@ -638,7 +643,7 @@ fn the_first_scan_of_a_file_quantises_nothing() {
         };
         let hits = scan.scan(&batch, &control).unwrap();
         assert_eq!(hits.proved(), [("int8", 1)]);
-        (rows.1.load(Relaxed), hits)
+        (read.load(Relaxed), hits)
     };
     done(folder, "fit train.npy -o with.hull");
     done(folder, "fit train.npy -o without.hull --precision f32");

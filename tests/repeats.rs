@@ -1,6 +1,6 @@
 //! Equal rows: the answers equal brute force, every row is kept, and the cost is that of the distinct rows.
 
-use crate::common::counted::Counted;
+use crate::common::watched::Watched;
 use crate::common::{Kept, gaussian, naive, random, rows};
 use hullscope::control::Control;
 use hullscope::hull::Verdict;
@@ -187,9 +187,14 @@ fn equal_rows_cost_no_more_than_different_ones() {
     };
     let work = |all: &[f64], asked: &[f64]| {
         let reference = rows(d, all);
-        let reference = Counted(&reference, AtomicUsize::new(0));
+        let read = AtomicUsize::new(0);
+        let count = |rows| _ = read.fetch_add(rows, Relaxed);
+        let reference = Watched {
+            rows: &reference,
+            seen: &count,
+        };
         let (.., flop) = analyze(&plan, &reference, &rows(d, asked));
-        (flop, reference.1.into_inner())
+        (flop, read.load(Relaxed))
     };
     let (all, asked) = (gaussian(n * d, 40), gaussian(200 * d, 41));
     let (flop, read) = work(&all, &asked);
@@ -221,7 +226,12 @@ fn equal_rows_cost_no_more_than_different_ones() {
 fn the_next_session_reads_no_more_than_its_queries_need() {
     let (n, d, control) = (3_000, 5, Control::default());
     let reference = rows(d, &gaussian(n * d, 1));
-    let reference = Counted(&reference, AtomicUsize::new(0));
+    let read = AtomicUsize::new(0);
+    let count = |rows| _ = read.fetch_add(rows, Relaxed);
+    let reference = Watched {
+        rows: &reference,
+        seen: &count,
+    };
     let queries = rows(d, &gaussian(d, 2));
     let classes = Classes {
         reference: (0..n as u32).map(|row| row * row % 3).collect(),
@@ -243,7 +253,7 @@ fn the_next_session_reads_no_more_than_its_queries_need() {
         ..AnalysisPlan::default()
     };
     let known = prepare(&plan, &CpuEngine, &sets, &control).unwrap();
-    let read = || reference.1.swap(0, Relaxed);
+    let read = || read.swap(0, Relaxed);
     assert!(read() > 3 * n);
     let mut kept = Kept::default();
     run_prepared(&plan, &CpuEngine, &sets, Some(&known), &mut kept, &control).unwrap();

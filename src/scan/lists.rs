@@ -182,6 +182,8 @@ mod tests {
             let bar = best.min(floor.score) - floor.slack;
             if let Some(&(last, _)) = expected.get(k - 1) {
                 prop_assert!(bar <= lists.bar(0) && lists.bar(0) <= last.max(bar));
+                lists.settle(0);
+                prop_assert_eq!(lists.bar(0), last.max(bar));
             }
             let needed = |&(score, _): &(f32, usize)| score >= best - floor.slack || score >= floor.score;
             let expected: Vec<_> = expected.into_iter().take(k).filter(needed).collect();
@@ -205,6 +207,8 @@ mod tests {
             expected.sort_by(|&a, &b| order(a, b));
             expected.truncate(k);
             prop_assert!(lists.bar(0) <= expected[k - 1].0);
+            lists.settle(0);
+            prop_assert_eq!(lists.bar(0), expected[k - 1].0);
             let (scores, rows) = lists.finish();
             prop_assert_eq!(scores.into_iter().zip(rows).collect::<Vec<_>>(), expected);
         }

@@ -1,15 +1,15 @@
-//! Code shared by test modules: a naive reference implementation, rows that count reads, faulty scans, the suite, an LP solver, small networks.
+//! Code shared by test modules: a naive reference implementation, rows that say when they are read, faulty scans, the suite, an LP solver, small networks.
 
 #[cfg(feature = "gpu")]
 pub mod adapters;
 pub mod alloc;
-pub mod counted;
 pub mod exact;
 pub mod lp;
 pub mod naive;
 pub mod onnx;
 pub mod scripted;
 pub mod suite;
+pub mod watched;
 
 use hullscope::control::Control;
 use hullscope::hull::{Answer, Settings, Solver};

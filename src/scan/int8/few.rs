@@ -22,6 +22,7 @@ use super::tile::{Kept, PANEL, locked};
 use crate::control::Control;
 use crate::error::Result;
 use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles};
+use crate::scan::topk::Best;
 use crate::scan::{Batch, Floor};
 use rayon::prelude::*;
 use std::sync::Mutex;
@@ -89,41 +90,10 @@ struct Framed {
     space: Space<f32>,
 }
 
-/// The k rows with the greatest estimates, and up to as many more until they are next sorted out.
-struct Greatest {
-    k: usize,
-    rows: Vec<(f32, usize)>,
-    /// No row with a smaller estimate is one of the k.
-    bar: f32,
-}
-
-impl Greatest {
-    fn new(k: usize) -> Self {
-        Greatest {
-            k,
-            rows: Vec::new(),
-            bar: f32::NEG_INFINITY,
-        }
-    }
-
-    /// Add a row.
-    fn push(&mut self, estimate: f32, row: usize) {
-        self.rows.push((estimate, row));
-        if self.rows.len() >= 2 * self.k {
-            self.shorten();
-        }
-    }
-
-    /// Drop all but the k greatest.
-    fn shorten(&mut self) {
-        if self.rows.len() >= self.k {
-            let (_, least, _) = self
-                .rows
-                .select_nth_unstable_by(self.k - 1, |a, b| b.0.total_cmp(&a.0));
-            self.bar = least.0;
-            self.rows.truncate(self.k);
-        }
-    }
+/// An empty list of the k rows with the greatest estimates of one direction. Tiles come in any order, so that any of several rows
+/// with the least of these estimates may be left out.
+fn greatest_estimates(k: usize) -> Best<f32> {
+    Best::above(vec![f32::NEG_INFINITY], k)
 }
 
 impl<'s, 'a> FewBatch<'s, 'a> {
@@ -217,15 +187,19 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         control: &Control,
     ) -> Result<Option<usize>> {
         let (count, k) = (self.bounds.len(), self.stated.batch.k);
-        let greatest: Vec<_> = (0..count).map(|_| Mutex::new(Greatest::new(k))).collect();
+        let greatest: Vec<_> = (0..count)
+            .map(|_| Mutex::new(greatest_estimates(k)))
+            .collect();
         if !self.products(first, products, &greatest, control)? {
             return Ok(None);
         }
         let mut known: Vec<(usize, usize)> = Vec::new();
-        for (lane, greatest) in greatest.iter().enumerate() {
-            let mut greatest = locked(greatest);
-            greatest.shorten();
-            known.extend(greatest.rows.iter().map(|&(_, row)| (row, lane)));
+        for (lane, greatest) in greatest.into_iter().enumerate() {
+            let greatest = greatest
+                .into_inner()
+                .unwrap_or_else(|held| held.into_inner());
+            let rows = greatest.lists().into_iter().flatten();
+            known.extend(rows.map(|(_, row)| (row, lane)));
         }
         known.sort_unstable();
         let groups = known.par_chunks(TOGETHER);
@@ -254,7 +228,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         &self,
         first: usize,
         products: &mut [i32],
-        greatest: &[Mutex<Greatest>],
+        greatest: &[Mutex<Best<f32>>],
         control: &Control,
     ) -> Result<bool> {
         let tiles = products.par_chunks_exact_mut(greatest.len() * TILE);
@@ -279,7 +253,7 @@ impl<'s, 'a> FewBatch<'s, 'a> {
         &self,
         tile: usize,
         products: &mut [i32],
-        greatest: &[Mutex<Greatest>],
+        greatest: &[Mutex<Best<f32>>],
         worker: &mut Worker,
     ) -> Result<bool> {
         let Worker {
@@ -297,8 +271,8 @@ impl<'s, 'a> FewBatch<'s, 'a> {
                 estimates(bound, &numbers.bounds, products, found);
                 let mut greatest = locked(greatest);
                 for (r, &estimate) in found.iter().enumerate() {
-                    if estimate > greatest.bar {
-                        greatest.push(estimate, tile * TILE + r);
+                    if estimate > greatest.bars()[0] {
+                        greatest.offer(0, estimate, tile * TILE + r);
                     }
                 }
             }
@@ -578,19 +552,15 @@ mod tests {
     #[test]
     fn the_greatest_are_kept() {
         for (k, equal) in [(1, 1), (3, 1), (40, 1), (5, 10), (97, 1)] {
-            let mut greatest = Greatest::new(k);
+            let mut greatest = greatest_estimates(k);
             for row in 0..97 {
                 let estimate = (row * 31 % 97 / equal) as f32;
-                if estimate > greatest.bar {
-                    greatest.push(estimate, row);
+                if estimate > greatest.bars()[0] {
+                    greatest.offer(0, estimate, row);
                 }
             }
-            greatest.shorten();
-            let mut kept: Vec<f32> = greatest
-                .rows
-                .iter()
-                .map(|&(estimate, _)| estimate)
-                .collect();
+            let kept = greatest.lists().into_iter().flatten();
+            let mut kept: Vec<f32> = kept.map(|(estimate, _)| estimate).collect();
             kept.sort_unstable_by(f32::total_cmp);
             let expected: Vec<f32> = (97 - k..97).map(|v| (v / equal) as f32).collect();
             assert_eq!(kept, expected);
