@@ -17,6 +17,10 @@ pub(super) use onnx::{divisors, layout, reals, size};
 
 use crate::error::{Error, Result, unknown};
 use crate::rows::images::LONGEST;
+use std::iter::successors;
+
+/// The most spaces that a text stands for: each list multiplies them.
+const MOST: usize = 1000;
 
 /// One stage of a space.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +139,12 @@ impl Spec {
                 .any(|(_, stage)| matches!(stage, SpaceStage::File { .. }));
             if first_only && place > 0 {
                 return Err(wrong(text, "`file` can only be the first stage"));
+            }
+            if specs.len() * variants.len() > MOST {
+                let why = format!(
+                    "its lists stand for more than {MOST} spaces; name fewer values, or give --space several times"
+                );
+                return Err(wrong(text, &why));
             }
             let joined = |spec: &Spec, (typed, stage): &(String, SpaceStage)| Spec {
                 text: if place == 0 {
@@ -284,20 +294,19 @@ fn continued(known: &[usize], last: usize) -> Result<Vec<usize>, String> {
         return Err("`...` goes on as the two numbers before it, as in 2,4,...,32".into());
     };
     let by_factor = match known {
-        [.., first, _, _] => first * from == before * before && before > first,
+        [.., first, _, _] => {
+            let square = before.checked_mul(*before);
+            square.is_some() && first.checked_mul(*from) == square && before > first
+        }
         _ => false,
     };
     let next = |value: usize| match by_factor {
-        true => value * from / before,
-        false => value + from.saturating_sub(*before),
+        true => value.checked_mul(*from).map(|product| product / before),
+        false => value.checked_add(from.checked_sub(*before)?),
     };
-    let mut between = Vec::new();
-    let mut value = next(*from);
-    while value < last && value > *from && between.len() < SERIES {
-        between.push(value);
-        value = next(value);
-    }
-    if value == last && from > before {
+    let more = successors(next(*from), |&value| next(value)).take(SERIES);
+    let mut between: Vec<usize> = more.take_while(|&value| value <= last).collect();
+    if from > before && between.pop_if(|value| *value == last).is_some() {
         return Ok(between);
     }
     let reached = between.last().unwrap_or(from);
@@ -437,6 +446,10 @@ mod tests {
         assert_eq!(spec.stages, [SpaceStage::Gray, resize]);
         let all = Spec::parse_all(&["pca:8,16".into(), "pca:16".into()]).unwrap();
         assert_eq!(all.len(), 2);
+        // 2 to the power of 9 spaces, and of 10.
+        let many = |stages: usize| vec!["pca:8,16"; stages].join("|");
+        assert_eq!(texts(&many(9)).len(), 512);
+        assert!(error(&many(10)).contains("more than 1000 spaces"));
     }
 
     #[test]
@@ -454,6 +467,13 @@ mod tests {
         assert!(error("pca:4,...,9").contains("two numbers before it"));
         assert!(error("pca:4,2,...,9").contains("does not come to 9"));
         assert!(error("pca:2,4,...").contains("needs the last number"));
+        let (half, last) = (usize::MAX / 2, usize::MAX);
+        for huge in [
+            format!("pca:1,{half},...,{last}"),
+            format!("pca:1,2,4,...,{last}"),
+        ] {
+            assert!(error(&huge).contains("does not come to"), "{huge}");
+        }
     }
 
     #[test]
