@@ -138,13 +138,11 @@ impl Metric {
     fn whiten_by(&self, points: &mut [f64], solve: Solve) {
         let d = self.dim();
         match self.factor.as_deref() {
-            None => {
-                for point in points.chunks_exact_mut(d) {
-                    for (value, deviation) in point.iter_mut().zip(&self.deviation) {
-                        *value /= deviation;
-                    }
+            None => points.par_chunks_exact_mut(d).for_each(|point| {
+                for (value, deviation) in point.iter_mut().zip(&self.deviation) {
+                    *value /= deviation;
                 }
-            }
+            }),
             Some((factor, order)) => {
                 let mut permuted = vec![0.0; d];
                 for point in points.chunks_exact_mut(d) {

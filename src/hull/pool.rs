@@ -28,6 +28,9 @@ const BUDGET: usize = 64 << 20;
 /// The most rows: more cost more to price than they save.
 const MOST: usize = 16_384;
 
+/// Rows that are read and brought to the metric by one thread at a time.
+const TOGETHER: usize = 128;
+
 /// Marks a row that no active set has used.
 const NEVER: u64 = 0;
 
@@ -142,12 +145,10 @@ impl Pool {
         self.slots.get(&row).copied()
     }
 
-    /// Record that slots are in an active set.
+    /// Record that slots are in active sets.
     pub fn touch(&mut self, slots: &[Slot]) {
-        for &slot in slots {
-            self.used[slot] = self.clock;
-            self.list(slot);
-        }
+        slots.iter().for_each(|&slot| self.used[slot] = self.clock);
+        self.list(slots);
     }
 
     /// Add reference rows that are not yet here, in the given order, and list them all.
@@ -159,9 +160,8 @@ impl Pool {
         metric: &Metric,
     ) -> Result<()> {
         self.admit_unlisted(wanted, rows, frame, metric)?;
-        for row in wanted {
-            self.list(self.slots[row]);
-        }
+        let slots: Vec<Slot> = wanted.iter().map(|row| self.slots[row]).collect();
+        self.list(&slots);
         Ok(())
     }
 
@@ -182,33 +182,43 @@ impl Pool {
         }
         let start = self.points.len();
         self.points.resize(start + fresh.len() * self.dim, 0.0);
-        let points = &mut self.points[start..];
-        rows.gather(&fresh, points)?;
-        frame.apply(points);
-        match self.apart {
-            true => metric.whiten_apart(points),
-            false => metric.whiten(points),
-        }
+        let points = self.points[start..].par_chunks_mut(TOGETHER * self.dim);
+        let each = points.zip(fresh.par_chunks(TOGETHER));
+        each.try_for_each(|(points, fresh)| {
+            rows.gather(fresh, points)?;
+            frame.apply(points);
+            match self.apart {
+                true => metric.whiten_apart(points),
+                false => metric.whiten(points),
+            }
+            Ok(())
+        })?;
         self.used.resize(self.used.len() + fresh.len(), NEVER);
         self.lists.resize(self.lists.len() + fresh.len(), false);
         self.rows.append(&mut fresh);
         Ok(())
     }
 
-    /// List a slot, if it is not.
-    fn list(&mut self, slot: Slot) {
-        if std::mem::replace(&mut self.lists[slot], true) {
-            return;
-        }
-        self.listed.push(slot);
-        let point = &self.points[slot * self.dim..][..self.dim];
-        self.rounded.extend(point.iter().map(|&v| v as f32));
-        let length = dot(point, point).sqrt() * (1.0 + 1e-9);
-        // A length that overflowed makes f32 pricing impossible.
-        self.reach = match length.is_nan() {
-            true => f64::INFINITY,
-            false => self.reach.max(length),
-        };
+    /// List slots that are not listed yet.
+    fn list(&mut self, slots: &[Slot]) {
+        let (d, start) = (self.dim, self.listed.len());
+        let new = |slot: &Slot| !std::mem::replace(&mut self.lists[*slot], true);
+        self.listed.extend(slots.iter().copied().filter(new));
+        self.rounded.resize(self.listed.len() * d, 0.0);
+        let each = self.rounded[start * d..].par_chunks_exact_mut(d);
+        let lengths = each.zip(&self.listed[start..]).map(|(rounded, &slot)| {
+            let point = &self.points[slot * d..][..d];
+            let each = rounded.iter_mut().zip(point);
+            each.for_each(|(rounded, &v)| *rounded = v as f32);
+            let length = dot(point, point).sqrt() * (1.0 + 1e-9);
+            // A length that overflowed makes f32 pricing impossible.
+            if length.is_nan() {
+                f64::INFINITY
+            } else {
+                length
+            }
+        });
+        self.reach = lengths.reduce(|| self.reach, f64::max);
     }
 
     /// The k best slots for each direction (B x d, in metric coordinates), or, with a level for each direction, of those that
@@ -325,20 +335,22 @@ impl Pool {
             order.truncate(most / 2);
             order.sort_unstable();
         }
-        let mut kept = Pool {
-            clock: self.clock,
-            apart: self.apart,
-            ..Pool::new(self.dim)
-        };
-        for slot in order {
-            kept.slots.insert(self.rows[slot], kept.rows.len());
-            kept.rows.push(self.rows[slot]);
-            kept.used.push(self.used[slot]);
-            kept.points.extend_from_slice(self.point(slot));
-            kept.lists.push(false);
-            kept.list(kept.rows.len() - 1);
+        let d = self.dim;
+        for (place, &slot) in order.iter().enumerate() {
+            self.rows[place] = self.rows[slot];
+            self.used[place] = self.used[slot];
+            self.points.copy_within(slot * d..(slot + 1) * d, place * d);
         }
-        *self = kept;
+        self.rows.truncate(order.len());
+        self.used.truncate(order.len());
+        self.points.truncate(order.len() * d);
+        let slots = self.rows.iter().enumerate().map(|(slot, &row)| (row, slot));
+        self.slots = slots.collect();
+        self.listed.clear();
+        self.rounded.clear();
+        self.reach = 0.0;
+        self.lists = vec![false; order.len()];
+        self.list(&Vec::from_iter(0..order.len()));
     }
 }
 
@@ -373,9 +385,7 @@ mod tests {
         pool.rows = (0..values.len() / dim).collect();
         pool.points = values.to_vec();
         pool.lists = vec![false; pool.rows.len()];
-        for slot in 0..pool.rows.len() {
-            pool.list(slot);
-        }
+        pool.list(&Vec::from_iter(0..values.len() / dim));
         pool
     }
 
@@ -435,6 +445,33 @@ mod tests {
         }
         assert!(short > 40, "few rows are above these levels: {short}");
         assert!(exchanged > 4, "f32 ranks some of these otherwise");
+    }
+
+    /// However many directions are priced together, and by however many threads: each has the prices that it has alone.
+    #[test]
+    fn prices_do_not_depend_on_the_directions_beside() {
+        let (d, count, k) = (20, 900, 20);
+        let mut random = ChaCha8Rng::seed_from_u64(12);
+        let mut next = || random.random_range(-1.0..1.0);
+        let values: Vec<f64> = (0..count * d).map(|_| next()).collect();
+        let directions: Vec<f64> = (0..900 * d).map(|_| next()).collect();
+        let levels: Vec<f64> = (0..900).map(|_| next()).collect();
+        let pool = pool(d, &values);
+        let control = Control::default();
+        let priced = |from: usize, to: usize, fine| {
+            let asked = (k, Some(&levels[from..to]));
+            let prices = pool.price(&directions[from * d..to * d], asked, fine, &control);
+            prices.unwrap()
+        };
+        for fine in [false, true] {
+            for threads in [1, 3] {
+                let workers = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                let all = workers.build().unwrap().install(|| priced(0, 900, fine));
+                for b in (0..900).step_by(7) {
+                    assert_eq!(all.of(b), priced(b, b + 1, fine).of(0));
+                }
+            }
+        }
     }
 
     #[test]

@@ -112,8 +112,9 @@ impl<'q> Direction<'q> {
     }
 
     /// The direction in f32, as an f32 scan uses it.
-    fn rounded(&self) -> impl Iterator<Item = f32> + '_ {
-        self.vector.iter().map(|&v| v as f32)
+    fn round(&self, out: &mut [f32]) {
+        let each = out.iter_mut().zip(&self.vector);
+        each.for_each(|(out, v)| *out = *v as f32);
     }
 }
 
@@ -208,13 +209,12 @@ impl<'a> Judge<'a> {
         else {
             return Ok(());
         };
-        let flat: Vec<f32> = which
-            .iter()
-            .flat_map(|&i| directions[i].rounded())
-            .collect();
-        let bias = vec![0.0; which.len()];
         let d = self.scan.dim();
-        let each = which.iter().zip(flat.chunks_exact(d));
+        let mut flat = vec![0.0; which.len() * d];
+        let each = flat.par_chunks_exact_mut(d).zip(which);
+        each.for_each(|(w, &i)| directions[i].round(w));
+        let bias = vec![0.0; which.len()];
+        let each = which.par_iter().zip(flat.par_chunks_exact(d));
         let floors: Vec<Floor> = each.map(|(&i, w)| self.floor(&directions[i], w)).collect();
         let batch = Batch {
             directions: &flat,
@@ -222,10 +222,13 @@ impl<'a> Judge<'a> {
             k,
         };
         let hits = self.scan.scan_above(&batch, &floors, control)?;
-        for (b, &i) in which.iter().enumerate() {
+        let judged = which.par_iter().enumerate().map(|(b, &i)| {
             let (scores, rows) = hits.of(b);
             let asked = (&flat[b * d..(b + 1) * d], floors[b]);
-            found[i] = Some(self.judge_f32(&directions[i], asked, scores, rows)?);
+            self.judge_f32(&directions[i], asked, scores, rows)
+        });
+        for (&i, one) in which.iter().zip(judged.collect::<Result<Vec<_>>>()?) {
+            found[i] = Some(one);
         }
         Ok(())
     }

@@ -470,9 +470,8 @@ impl Group<'_, '_> {
         let directions = self.directions(&mut waiting, queries);
         let scanned = self.judge.scan(&directions, control)?;
         let mut wanted: Vec<usize> = Vec::new();
-        for q in &waiting {
-            self.pool.touch(q.set.ids());
-        }
+        let active: Vec<Slot> = waiting.iter().flat_map(|q| q.set.ids()).copied().collect();
+        self.pool.touch(&active);
         let mut own: Vec<usize> = Vec::new();
         for (q, found) in waiting.iter().zip(&scanned) {
             // Rows for a soft problem or a distance stay unlisted until an active set uses them: prices of so many would cost more
