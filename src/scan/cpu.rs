@@ -26,6 +26,9 @@ pub(super) const TILE: usize = 256;
 /// Directions scored at a time: TILE x BLOCK scores are half a megabyte in f32.
 pub(super) const BLOCK: usize = 512;
 
+/// The directions of a thread that compares them with all points.
+const ALONE: usize = 128;
+
 /// Lanes that are compared with their bars before one branch: first in groups, then in parts of a group that has a hit.
 const GROUP: usize = 64;
 const PART: usize = 16;
@@ -349,9 +352,10 @@ pub(super) struct Block<T> {
 
 /// Cut B directions into blocks whose lanes are contiguous.
 pub(super) fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<Block<T>> {
-    let ranges = (0..bias.len()).step_by(BLOCK);
-    ranges
-        .map(|first| {
+    let places = (0..bias.len().div_ceil(BLOCK)).into_par_iter();
+    places
+        .map(|place| {
+            let first = place * BLOCK;
             let used = BLOCK.min(bias.len() - first);
             let lanes = used.next_multiple_of(PAD);
             let mut transposed = vec![T::ZERO; d * lanes];
@@ -630,7 +634,9 @@ pub fn scan_f64(
     .map(Best::whole)
 }
 
-/// The same over points in memory (n x dim), used as they are, in f64 or in f32. `empty` are the lists before any point.
+/// The same over points in memory (n x dim), used as they are, in f64 or in f32. `empty` are the lists before any point. Where
+/// there are directions enough, each thread takes some of them instead of some points: then no lists have to be merged, and
+/// their bars rise sooner.
 pub fn scan_points<T: product::Real>(
     points: &[T],
     dim: usize,
@@ -638,8 +644,19 @@ pub fn scan_points<T: product::Real>(
     empty: &Best<T>,
     control: &Control,
 ) -> Result<Best<T>> {
-    let bias = vec![0.0; directions.len() / dim];
-    scan_tiles(&Points { points, dim }, directions, &bias, empty, control)
+    let count = directions.len() / dim;
+    let points = Points { points, dim };
+    if count < ALONE * rayon::current_num_threads() {
+        return scan_tiles(&points, directions, &vec![0.0; count], empty, control);
+    }
+    let parts = directions.par_chunks(ALONE * dim).enumerate();
+    let parts = parts.map(|(place, directions)| {
+        let first = place * ALONE;
+        let best = empty.part(first..count.min(first + ALONE));
+        let blocks = blocks(directions, &vec![0.0; best.bars().len()], dim);
+        worker(&points, &blocks, &AtomicUsize::new(0), best, control)
+    });
+    Ok(Best::joined(parts.collect::<Result<_>>()?))
 }
 
 /// Scans one batch over all rows: the work of [`super::CpuScan`], also for an engine that has rows and frame itself.

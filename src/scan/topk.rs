@@ -12,6 +12,7 @@
 
 use rayon::prelude::*;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// A score type: f32 or f64.
 pub trait Score: Copy + PartialOrd + Send + Sync + 'static {
@@ -172,6 +173,26 @@ impl<T: Score> Best<T> {
         if let Some(bar) = self.lists[b].add(score, row, self.k) {
             self.bar[b] = bar;
         }
+    }
+
+    /// The lists of some of the directions.
+    pub fn part(&self, directions: Range<usize>) -> Self {
+        Best {
+            k: self.k,
+            lists: self.lists[directions.clone()].to_vec(),
+            bar: self.bar[directions].to_vec(),
+        }
+    }
+
+    /// The lists of all directions, from those of consecutive parts.
+    pub fn joined(parts: Vec<Best<T>>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().unwrap_or_else(|| Best::new(0, 0));
+        for mut part in parts {
+            all.lists.append(&mut part.lists);
+            all.bar.append(&mut part.bar);
+        }
+        all
     }
 
     /// Merge the lists of disjoint row sets. Nothing may be offered afterwards.
