@@ -412,6 +412,13 @@ fn eliminate(matrix: &mut Mat<f64>) -> Vec<usize> {
     forward
 }
 
+/// The inverse of the lower triangle of a matrix.
+pub(crate) fn inverse_of_lower(factor: MatRef<'_, f64>) -> Mat<f64> {
+    let mut inverse = Mat::zeros(factor.nrows(), factor.ncols());
+    triangular_inverse::invert_lower_triangular(inverse.as_mut(), factor, Par::Seq);
+    inverse
+}
+
 /// `matrix^-1 right`, by Gaussian elimination with partial pivoting.
 pub(crate) fn solve(mut matrix: Mat<f64>, right: Mat<f64>) -> Mat<f64> {
     let order = eliminate(&mut matrix);

@@ -1,173 +1,180 @@
-//! A triangular factor that grows by a column and shrinks by one: `R^T R` is the Gram matrix of the active vectors.
+//! The inverse of a triangular factor that grows by a column and shrinks by one: `R^T R` is the Gram matrix of the active vectors.
 //!
-//! R is stored by rows, so that every inner loop runs over neighbouring numbers, those of the rotations included.
+//! With `R^-1` both solves are products with a matrix, in which no number waits for the one before it, and the rotations after a
+//! column leaves depend on one row alone. With R, in sets of 40 to 130 vectors, most of the time went into such waiting.
+//!
+//! `R^-1` is stored by columns. What lies below the diagonal is zero, and so are the columns beyond the last up to a multiple of
+//! [`LANES`]: all loops run over whole vector registers.
 
-use crate::linear::products;
+use crate::linear::{self, products};
 use faer::MatRef;
 use pulp::Simd;
 
-/// Numbers between the rows beyond their capacity, so that the entries of a column do not fall into one cache set.
-const PAD: usize = 8;
+/// Numbers and columns are taken in multiples of this: as many f64 as the widest vector register holds.
+const LANES: usize = 8;
 
-/// An upper triangular matrix R.
+/// The inverse of an upper triangular matrix R.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Factor {
+pub(super) struct InverseFactor {
     /// The number of rows.
     size: usize,
-    /// Numbers from one row to the next.
+    /// Numbers from one column to the next, a multiple of [`LANES`].
     stride: usize,
-    /// Row i holds its entries from column i on at `i * stride + i`; what is before them is never read.
-    rows: Vec<f64>,
-    /// A row during rotations.
+    /// Column k holds its entries up to row k at `k * stride`, and zeros below.
+    columns: Vec<f64>,
+    /// A column during rotations.
     carried: Vec<f64>,
 }
 
-/// A stride with room for more columns than `size`.
-fn roomy(size: usize) -> usize {
-    (size + (size / 4).max(16) + PAD).next_multiple_of(PAD) + PAD
+/// A number of columns, or rows, with room for some more.
+pub(super) fn roomy(size: usize) -> usize {
+    size + (size / 4).max(16)
 }
 
-impl Factor {
-    /// The transpose of a lower triangle, whose columns are R's rows.
+/// A stride with room for more columns than `size`; an odd multiple, so that the entries of a row do not fall into one cache set.
+fn stride(size: usize) -> usize {
+    (roomy(size) / LANES | 1) * LANES
+}
+
+fn padded(size: usize) -> usize {
+    size.next_multiple_of(LANES)
+}
+
+/// The product with the matrix of these columns, in place of b.
+#[inline(always)]
+fn multiply<S: Simd>(simd: S, columns: &[f64], stride: usize, b: &mut [f64]) {
+    for first in (0..b.len()).step_by(LANES) {
+        let end = first + LANES;
+        let column = |j: usize| &columns[(first + j) * stride..][..end];
+        let b = &mut b[..end];
+        let less = std::array::from_fn(|j| -b[first + j]);
+        b[first..].fill(0.0);
+        products::subtract_eight(simd, less, std::array::from_fn(column), b);
+    }
+}
+
+impl InverseFactor {
+    /// Of R whose transpose is a lower triangle.
     pub fn of_transpose(lower: MatRef<'_, f64>) -> Self {
         let size = lower.nrows();
-        let stride = roomy(size);
-        let mut rows = vec![0.0; size * stride];
-        for i in 0..size {
-            let row = &mut rows[i * stride..][i..size];
-            let column = lower.col(i).subrows(i, size - i);
-            for (value, entry) in row.iter_mut().zip(column.iter()) {
-                *value = *entry;
+        let stride = stride(size);
+        let mut columns = vec![0.0; padded(size) * stride];
+        let inverse = linear::inverse_of_lower(lower);
+        for (k, column) in columns.chunks_exact_mut(stride).take(size).enumerate() {
+            for (i, entry) in column[..=k].iter_mut().enumerate() {
+                *entry = inverse[(k, i)];
             }
         }
-        Factor {
+        InverseFactor {
             size,
             stride,
-            rows,
-            ..Factor::default()
+            columns,
+            ..InverseFactor::default()
         }
     }
 
     /// The numbers that are kept.
     pub fn numbers(&self) -> usize {
-        self.rows.capacity()
+        self.columns.capacity()
     }
 
-    #[inline(always)]
-    fn row(&self, i: usize) -> &[f64] {
-        &self.rows[i * self.stride..][..self.size]
+    /// The most numbers that are kept for so many columns.
+    pub fn most_numbers(size: usize) -> usize {
+        padded(roomy(size)) * stride(size)
     }
 
-    /// Append a column: `column` above the diagonal, `pivot` on it.
+    /// Append a column to R: `column` above the diagonal, `pivot` on it.
     #[inline(always)]
-    pub fn push(&mut self, column: &[f64], pivot: f64) {
-        if self.size + PAD >= self.stride {
+    pub fn push<S: Simd>(&mut self, simd: S, column: &[f64], pivot: f64) {
+        let n = self.size;
+        self.carried.clear();
+        self.carried.extend_from_slice(column);
+        self.carried.resize(padded(n), 0.0);
+        multiply(simd, &self.columns, self.stride, &mut self.carried);
+        if n == self.stride {
             self.widen();
         }
-        self.rows.resize((self.size + 1) * self.stride, 0.0);
-        for (i, &value) in column.iter().enumerate() {
-            self.rows[i * self.stride + self.size] = value;
+        let numbers = padded(n + 1) * self.stride;
+        if numbers > self.columns.capacity() {
+            let room = padded(roomy(n)) * self.stride;
+            self.columns.reserve_exact(room - self.columns.len());
         }
-        self.rows[self.size * (self.stride + 1)] = pivot;
+        self.columns.resize(numbers, 0.0);
+        let new = &mut self.columns[n * self.stride..];
+        for (entry, value) in new[..n].iter_mut().zip(&self.carried) {
+            *entry = -value / pivot;
+        }
+        new[n] = 1.0 / pivot;
         self.size += 1;
     }
 
-    /// Make room for more columns.
+    /// Make room for more rows.
     fn widen(&mut self) {
-        let stride = roomy(self.size);
-        let mut rows = vec![0.0; self.size * stride];
-        for i in 0..self.size {
-            rows[i * stride..][..self.size].copy_from_slice(self.row(i));
+        let stride = stride(self.size);
+        let mut columns = vec![0.0; padded(self.size) * stride];
+        for k in 0..self.size {
+            columns[k * stride..][..self.size].copy_from_slice(&self.column(k)[..self.size]);
         }
-        (self.rows, self.stride) = (rows, stride);
+        (self.columns, self.stride) = (columns, stride);
     }
 
-    /// Remove a column; rotations make the matrix triangular again, and turn `half`, a vector as long as a column, too:
-    /// its last entry goes.
+    #[inline(always)]
+    fn column(&self, k: usize) -> &[f64] {
+        &self.columns[k * self.stride..][..self.stride]
+    }
+
+    /// Remove a column of R, which is a row of the inverse: rotations of the columns gather that row in one column, which goes, and
+    /// keep the others triangular. They turn `half`, a vector as long as a column, too: its last entry goes.
     #[inline(always)]
     pub fn remove(&mut self, gone: usize, half: &mut Vec<f64>) {
         let (n, stride) = (self.size, self.stride);
-        for i in 0..gone {
-            self.rows[i * stride..][..n].copy_within(gone + 1.., gone);
-        }
         self.carried.clear();
-        self.carried
-            .extend_from_slice(&self.rows[gone * stride..][gone + 1..n]);
-        for k in gone..n - 1 {
-            let (upper, lower) = self.rows[k * stride..].split_at_mut(stride);
-            let (upper, lower) = (&mut upper[k..n - 1], &lower[k + 1..n]);
-            let carried = &mut self.carried[k - gone..];
-            let length = (carried[0] * carried[0] + lower[0] * lower[0]).sqrt();
-            let (c, s) = (carried[0] / length, lower[0] / length);
-            for ((upper, lower), carried) in upper.iter_mut().zip(lower).zip(carried) {
-                *upper = c * *carried + s * lower;
-                *carried = c * lower - s * *carried;
+        let carried = &self.columns[gone * stride..][..=gone];
+        self.carried.extend_from_slice(&carried[..gone]);
+        let (mut weight, mut held) = (carried[gone], half[gone]);
+        for k in gone + 1..n {
+            let (before, column) = self.columns.split_at_mut(k * stride);
+            let rotated = &mut before[(k - 1) * stride..][..k];
+            let other = column[gone];
+            column.copy_within(gone + 1..=k, gone);
+            self.carried.push(0.0);
+            let length = (weight * weight + other * other).sqrt();
+            let (c, s) = (weight / length, other / length);
+            let each = rotated.iter_mut().zip(&mut self.carried).zip(&column[..k]);
+            for ((rotated, carried), value) in each {
+                *rotated = c * value - s * *carried;
+                *carried = c * *carried + s * value;
             }
-            let (first, second) = (half[k], half[k + 1]);
-            half[k] = c * first + s * second;
-            half[k + 1] = c * second - s * first;
+            half[k - 1] = c * half[k] - s * held;
+            held = c * held + s * half[k];
+            weight = length;
         }
         self.size -= 1;
-        self.rows.truncate(self.size * stride);
+        self.columns[(n - 1) * stride..][..n].fill(0.0);
+        self.columns.truncate(padded(self.size) * stride);
         half.truncate(self.size);
     }
 
-    /// `R^T x = b`, in place of b: four rows at a time.
+    /// `R^T x = b`, in place of b.
     #[inline(always)]
-    pub fn solve_transposed(&self, b: &mut [f64]) {
-        for first in (0..b.len()).step_by(4) {
-            let end = b.len().min(first + 4);
-            for i in first..end {
-                let row = self.row(i);
-                let value = b[i] / row[i];
-                b[i] = value;
-                for j in i + 1..end {
-                    b[j] -= value * row[j];
-                }
-            }
-            let (found, rest) = b.split_at_mut(end);
-            if let &[.., v0, v1, v2, v3] = &*found
-                && !rest.is_empty()
-            {
-                let (r0, r1) = (&self.row(first)[end..], &self.row(first + 1)[end..]);
-                let (r2, r3) = (&self.row(first + 2)[end..], &self.row(first + 3)[end..]);
-                for ((((b, r0), r1), r2), r3) in rest.iter_mut().zip(r0).zip(r1).zip(r2).zip(r3) {
-                    *b -= (v0 * r0 + v1 * r1) + (v2 * r2 + v3 * r3);
-                }
-            }
+    pub fn solve_transposed<S: Simd>(&self, simd: S, b: &mut Vec<f64>) {
+        b.resize(padded(self.size), 0.0);
+        // From the last to the first: a product reads nothing that was replaced, but for what is multiplied by zeros.
+        for first in (0..b.len()).step_by(4).rev() {
+            let end = padded(first + 4);
+            let columns = std::array::from_fn(|j| &self.column(first + j)[..end]);
+            let products = products::four(simd, columns, &b[..end]);
+            b[first..first + 4].copy_from_slice(&products);
         }
+        b.truncate(self.size);
     }
 
-    /// `R x = b`, in place of b: four rows at a time.
+    /// `R x = b`, in place of b.
     #[inline(always)]
-    pub fn solve<S: Simd>(&self, simd: S, b: &mut [f64]) {
-        let (n, mut end) = (b.len(), b.len());
-        while end > 0 {
-            let first = end.saturating_sub(4);
-            let mut known = [0.0; 4];
-            if end - first == 4 {
-                let rows = [
-                    &self.row(first)[end..n],
-                    &self.row(first + 1)[end..n],
-                    &self.row(first + 2)[end..n],
-                    &self.row(first + 3)[end..n],
-                ];
-                known = products::four(simd, rows, &b[end..]);
-            } else {
-                for i in first..end {
-                    known[i - first] = products::one(simd, &self.row(i)[end..n], &b[end..]);
-                }
-            }
-            for i in (first..end).rev() {
-                let row = self.row(i);
-                let mut left = b[i] - known[i - first];
-                for j in i + 1..end {
-                    left -= row[j] * b[j];
-                }
-                b[i] = left / row[i];
-            }
-            end = first;
-        }
+    pub fn solve<S: Simd>(&self, simd: S, b: &mut Vec<f64>) {
+        b.resize(padded(self.size), 0.0);
+        multiply(simd, &self.columns, self.stride, b);
+        b.truncate(self.size);
     }
 }
 
@@ -184,7 +191,7 @@ mod tests {
     fn a_factor_follows_its_vectors() {
         let mut random = ChaCha8Rng::seed_from_u64(5);
         let d = 90;
-        let (mut factor, mut half) = (Factor::default(), Vec::new());
+        let (mut factor, mut half) = (InverseFactor::default(), Vec::new());
         let mut vectors: Vec<Vec<f64>> = Vec::new();
         for round in 0..260 {
             if vectors.len() > 70 || round % 3 == 2 {
@@ -194,10 +201,10 @@ mod tests {
             } else {
                 let vector: Vec<f64> = (0..d).map(|_| random.random_range(-1.0..1.0)).collect();
                 let mut column: Vec<f64> = vectors.iter().map(|v| dot(v, &vector)).collect();
-                factor.solve_transposed(&mut column);
+                factor.solve_transposed(pulp::Scalar, &mut column);
                 let pivot = (dot(&vector, &vector) - dot(&column, &column)).sqrt();
                 half.push((1.0 - dot(&column, &half)) / pivot);
-                factor.push(&column, pivot);
+                factor.push(pulp::Scalar, &column, pivot);
                 vectors.push(vector);
             }
             assert_eq!((factor.size, half.len()), (vectors.len(), vectors.len()));

@@ -4,14 +4,14 @@
 //! `min |[A; t 1^T] u - [0; t]|^2, u >= 0` with `l = u / sum u`: the two are equivalent for every t > 0.
 //! A vector far longer than t, such as the difference to a row 1e14 away, is scaled down by a power of two s together with
 //! its entry of t, and its u grows by s: its column `[a; t] / s` is nearly a direction, and the others keep their digits.
-//! The method is Lawson and Hanson's (Solving Least Squares Problems, ch. 23), on the Cholesky factor
+//! The method is Lawson and Hanson's (Solving Least Squares Problems, ch. 23), on the inverse of the Cholesky factor
 //! `R^T R = A^T A + T T^T` (T the entries t / s) of the active vectors, which is extended by a column when a vector enters and
 //! restored by Givens rotations when one leaves. Active vectors stay affinely independent, so there are at most
 //! d+1. The set survives between calls: new candidates continue where the last call stopped.
 
 mod start;
 
-use super::factor::Factor;
+use super::factor::{InverseFactor, roomy};
 use super::lawson_hanson;
 use crate::linear::products::{self, one};
 use pulp::Simd;
@@ -54,8 +54,8 @@ pub struct MinNorm {
     /// The place in `vectors` of each active vector, in the order of the factor's columns; and the free places.
     places: Vec<usize>,
     free: Vec<usize>,
-    /// R.
-    factor: Factor,
+    /// R^-1.
+    factor: InverseFactor,
     /// `R^-T t T`.
     half: Vec<f64>,
     /// The solution, and scratch for the next one.
@@ -94,7 +94,7 @@ impl MinNorm {
             vectors: Vec::new(),
             places: Vec::new(),
             free: Vec::new(),
-            factor: Factor::default(),
+            factor: InverseFactor::default(),
             half: Vec::new(),
             u: Vec::new(),
             next: Vec::new(),
@@ -108,6 +108,11 @@ impl MinNorm {
     /// The memory of the active vectors and their factor.
     pub fn bytes(&self) -> usize {
         8 * (self.vectors.capacity() + self.factor.numbers())
+    }
+
+    /// The most memory of so many active vectors in d dimensions.
+    pub fn most_bytes(d: usize, active: usize) -> usize {
+        8 * (roomy(active) * d + InverseFactor::most_numbers(active))
     }
 
     /// Names of the active vectors.
@@ -294,7 +299,7 @@ impl MinNorm {
         let mut step: Vec<f64> = (0..self.ids.len())
             .map(|j| missing * self.lifts[j] - one(simd, self.vector(j), &sum))
             .collect();
-        self.factor.solve_transposed(&mut step);
+        self.factor.solve_transposed(simd, &mut step);
         self.factor.solve(simd, &mut step);
         for (next, change) in self.next.iter_mut().zip(&step) {
             *next += change;
@@ -309,7 +314,7 @@ impl MinNorm {
         let mut share: Vec<f64> = (0..self.ids.len())
             .map(|j| one(simd, self.vector(j), &column.vector) + self.lifts[j] * column.lift)
             .collect();
-        self.factor.solve_transposed(&mut share);
+        self.factor.solve_transposed(simd, &mut share);
         self.factor.solve(simd, &mut share);
         let blocking = (0..share.len())
             .filter(|&j| share[j] > 0.0)
@@ -355,7 +360,7 @@ impl MinNorm {
         for (product, lift) in column.iter_mut().zip(&self.lifts) {
             *product += lift * entering.lift;
         }
-        self.factor.solve_transposed(&mut column);
+        self.factor.solve_transposed(simd, &mut column);
         let diagonal = entering.square + entering.lift * entering.lift;
         let pivot = diagonal - one(simd, &column, &column);
         if pivot <= DEPENDENT * diagonal {
@@ -364,7 +369,7 @@ impl MinNorm {
         let pivot = pivot.sqrt();
         self.half
             .push((self.lift * entering.lift - one(simd, &column, &self.half)) / pivot);
-        self.factor.push(&column, pivot);
+        self.factor.push(simd, &column, pivot);
         self.ids.push(entering.id);
         self.lifts.push(entering.lift);
         self.store(&entering.vector);
@@ -411,6 +416,10 @@ impl MinNorm {
     fn store(&mut self, a: &[f64]) {
         let place = self.free.pop().unwrap_or(self.vectors.len() / self.d);
         if place * self.d == self.vectors.len() {
+            if self.vectors.len() == self.vectors.capacity() {
+                let room = roomy(place) * self.d;
+                self.vectors.reserve_exact(room - self.vectors.len());
+            }
             self.vectors.extend_from_slice(a);
         } else {
             self.vectors[place * self.d..][..self.d].copy_from_slice(a);
@@ -442,14 +451,15 @@ impl MinNorm {
     #[inline(always)]
     fn add_up<S: Simd>(&mut self, simd: S) {
         self.sum.fill(0.0);
-        for (&place, &u) in self.places.iter().zip(&self.u) {
-            for (sum, value) in self
-                .sum
-                .iter_mut()
-                .zip(&self.vectors[place * self.d..][..self.d])
-            {
-                *sum += u * value;
-            }
+        let (eights, rest) = self.places.as_chunks::<8>();
+        let (shares, rest_shares) = self.u.as_chunks::<8>();
+        for (places, u) in eights.iter().zip(shares) {
+            let vectors = places.map(|place| &self.vectors[place * self.d..][..self.d]);
+            products::subtract_eight(simd, u.map(|u| -u), vectors, &mut self.sum);
+        }
+        for (&place, u) in rest.iter().zip(rest_shares) {
+            let vector = &self.vectors[place * self.d..][..self.d];
+            products::subtract(simd, -u, vector, &mut self.sum);
         }
         self.square = one(simd, &self.sum, &self.sum);
         self.total = one(simd, &self.u, &self.lifts) / self.lift;
@@ -610,6 +620,7 @@ mod tests {
                 prop_assert!(dot(a, &point) >= square - 1e-10);
             }
             prop_assert!(set.ids().len() <= d + 1);
+            prop_assert!(set.bytes() <= MinNorm::most_bytes(d, d + 1));
             prop_assert!(set.weights().iter().all(|&w| w >= 0.0));
         }
     }

@@ -41,6 +41,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::Scan;
+use min_norm::MinNorm;
 use pool::Pool;
 use prove::{Direction, Judge, Scanned};
 use rayon::prelude::*;
@@ -431,8 +432,8 @@ impl<'a> Solver<'a> {
     /// How many open queries' active sets fit the memory budget together.
     fn group_size(&self) -> usize {
         let d = self.metric.dim();
-        let rows = (d + 1).min(300);
-        (GROUP_BUDGET / (8 * rows * (d + rows))).clamp(16, 4096)
+        let each = MinNorm::most_bytes(d, (d + 1).min(300));
+        (GROUP_BUDGET / each).clamp(16, 4096)
     }
 
     /// Step two: one direction for each query, tested against the pool and, if no pooled row refutes it, against the reference.

@@ -1,6 +1,6 @@
 //! An active set that starts from many vectors and their weights: one product and one factorisation for all of them.
 
-use super::{Candidate, CandidateColumn, DEPENDENT, Factor, MinNorm};
+use super::{Candidate, CandidateColumn, DEPENDENT, InverseFactor, MinNorm};
 use crate::linear;
 use faer::{Mat, MatRef};
 use pulp::{Simd, WithSimd};
@@ -17,7 +17,7 @@ impl MinNorm {
     }
 
     /// The factor of all columns at once; `None` if one of them depends on others.
-    fn factor_of(&self, columns: &[CandidateColumn<'_>]) -> Option<Factor> {
+    fn factor_of(&self, columns: &[CandidateColumn<'_>]) -> Option<InverseFactor> {
         let n = columns.len();
         if n > self.d + 1 {
             return None;
@@ -33,7 +33,7 @@ impl MinNorm {
         let independent = columns.iter().enumerate().all(|(i, column)| {
             gram[(i, i)].powi(2) > DEPENDENT * (column.square + column.lift.powi(2))
         });
-        independent.then(|| Factor::of_transpose(gram.as_ref()))
+        independent.then(|| InverseFactor::of_transpose(gram.as_ref()))
     }
 }
 
@@ -68,7 +68,7 @@ impl WithSimd for Start<'_, '_> {
                 set.u.push(*u);
                 set.half.push(set.lift * column.lift);
             }
-            set.factor.solve_transposed(&mut set.half);
+            set.factor.solve_transposed(simd, &mut set.half);
         } else {
             for (column, u) in columns.iter().zip(u) {
                 if set.enter(simd, column, Vec::new())
