@@ -15,7 +15,6 @@ use super::{Batch, Frame, Hits, rounding};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
-#[cfg(feature = "gpu")]
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
