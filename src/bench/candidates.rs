@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::scan::{CpuEngine, Engine};
 use crate::study::bench::{Proved, Shape};
 use crate::warnings::Warnings;
+use std::iter;
 use std::sync::Arc;
 
 /// Prepares plain matrix products of a shape. The returned function runs one and returns its seconds, or `None` if the
@@ -71,11 +72,11 @@ pub fn candidates(
     warnings: &mut Warnings,
     control: &Control,
 ) -> Result<Vec<Candidate>> {
-    let mut all = vec![Candidate::cpu()];
     #[cfg(feature = "gpu")]
-    all.extend(gpu::gpus(software, memory, warnings, control)?);
+    let gpus = gpu::gpus(software, memory, warnings, control)?;
     #[cfg(not(feature = "gpu"))]
-    let _ = (memory, control);
+    let (gpus, _) = (None, (memory, control));
+    let all: Vec<Candidate> = iter::once(Candidate::cpu()).chain(gpus).collect();
     if all.len() == 1 {
         let why = match (cfg!(feature = "gpu"), software) {
             (false, _) => "this program was built without the feature `gpu`: only the CPU is timed",

@@ -33,7 +33,7 @@ pub(super) fn roomy(size: usize) -> usize {
 
 /// A stride with room for more columns than `size`; an odd multiple, so that the entries of a row do not fall into one cache set.
 fn stride(size: usize) -> usize {
-    (roomy(size) / LANES | 1) * LANES
+    ((roomy(size) / LANES) | 1) * LANES
 }
 
 fn padded(size: usize) -> usize {
