@@ -103,12 +103,8 @@ fn without_others(folder: &Path, sheets: &[String]) -> Result<()> {
 fn inputs(opened: Option<&Opened>) -> Vec<(String, String)> {
     let set = |what: &str, set: &Set| {
         let (rows, dim) = (set.rows.len(), set.rows.dim());
-        let shape = set.shape.map_or(format!("{dim} numbers a row"), |shape| {
-            format!(
-                "{} x {} pixels, {} channels",
-                shape.width, shape.height, shape.channels
-            )
-        });
+        let shape = set.shape.map(|shape| shape.to_string());
+        let shape = shape.unwrap_or_else(|| format!("{dim} numbers a row"));
         (
             what.to_string(),
             format!("{}: {rows} rows, {shape}", set.rows.name()),

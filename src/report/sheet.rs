@@ -10,9 +10,10 @@ use super::plot::to_png;
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::rows::{Element, Rows};
+use crate::space::pixel_index::index;
 use crate::study::compare::{Pick, Picks, Picture};
 use image::imageops::{FilterType, replace, resize};
-use image::{Rgb, RgbImage};
+use image::{DynamicImage, ImageBuffer, Rgb, RgbImage};
 
 /// The largest side of a picture in pixels; the longer side of every picture is more than half of it.
 const SIDE: u32 = 112;
@@ -56,6 +57,9 @@ pub struct ImageSet<'a> {
     pub names: &'a [String],
 }
 
+/// A picture: red, green and blue of each pixel.
+type Colours = ImageBuffer<Rgb<f64>, Vec<f64>>;
+
 /// The sheet of a space as PNG: its most interpolated queries with nearest reference image and certificate, and its most
 /// extrapolated ones. `None` where there is nothing to show.
 ///
@@ -63,22 +67,15 @@ pub struct ImageSet<'a> {
 ///
 /// Errors: picks of rows that do not exist ([`Error::Usage`]), sets that cannot be read.
 pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<Vec<u8>>> {
-    let (first, last) = (&picks.interpolated, &picks.extrapolated);
-    if first.is_empty() && last.is_empty() {
+    if picks.interpolated.is_empty() && picks.extrapolated.is_empty() {
         return Ok(None);
     }
-    let mut sheet = Sheet::new(space, picks, pictures)?;
-    match first.iter().all(|pick| pick.support.is_empty()) {
-        true => sheet.section("No query is inside; least far from the hull", first)?,
-        false => sheet.section("Most interpolated", first)?,
+    let bytes = |set: &ImageSet| set.rows.element() == Element::U8;
+    let mut sheet = Sheet::filled(space, picks, pictures, (0.0, 255.0))?;
+    if !bytes(&pictures.reference) || !bytes(&pictures.queries) {
+        sheet = Sheet::filled(space, picks, pictures, sheet.values)?;
     }
-    match last.is_empty() {
-        true => sheet.section("No query is outside", last)?,
-        false => sheet.section("Most extrapolated", last)?,
-    }
-    let what = format!("the contact sheet of {space} cannot be drawn");
-    let png = sheet.png().map(Some);
-    png.map_err(|why| Error::Usage(format!("{what}: {why}")))
+    sheet.png().map(Some).map_err(Error::Usage)
 }
 
 impl ImageSet<'_> {
@@ -96,92 +93,55 @@ impl ImageSet<'_> {
         })
     }
 
-    fn picture(&self, row: u64) -> Result<Picture> {
-        let (rows, shape) = (self.rows, self.shape);
-        let numbers = shape.height * shape.width * shape.channels;
-        if row >= rows.len() as u64 || numbers != rows.dim() {
+    fn picture(&self, row: u64) -> Result<Colours> {
+        let (shape, rows, dim) = (self.shape, self.rows.len(), self.rows.dim());
+        if row >= rows as u64 || shape.height * shape.width * shape.channels != dim {
+            let name = self.rows.name();
             return Err(Error::Usage(format!(
-                "cannot show row {row} as an image of {} x {} pixels with {} channels: {} has {} rows of {} numbers",
-                shape.width,
-                shape.height,
-                shape.channels,
-                rows.name(),
-                rows.len(),
-                rows.dim()
+                "cannot show row {row} as {shape}: {name} has {rows} rows of {dim} numbers"
             )));
         }
-        let mut values = vec![0.0; numbers];
-        rows.gather(&[row as usize], &mut values)?;
-        let values = values.iter().map(|value| *value as f32).collect();
-        Ok(pixelwise(&Picture { shape, values }))
+        let mut values = vec![0.0; dim];
+        self.rows.gather(&[row as usize], &mut values)?;
+        Ok(colours(shape, |at| values.get(at).copied()))
     }
 }
 
-/// The picture with the channels of a pixel beside each other.
-fn pixelwise(picture: &Picture) -> Picture {
-    let (mut shape, values) = (picture.shape, &picture.values);
-    let (pixels, channels) = (shape.height * shape.width, shape.channels);
-    let from = |at: usize| match picture.shape.planar {
-        true => at % channels * pixels + at / channels,
-        false => at,
-    };
-    shape.planar = false;
-    let values = (0..values.len()).map(|at| values[from(at)]).collect();
-    Picture { shape, values }
+/// The numbers of an image as colours; of two channels the first is used, of four the first three.
+fn colours(shape: Shape, value: impl Fn(usize) -> Option<f64>) -> Colours {
+    let last = if shape.channels < 3 { 0 } else { 2 };
+    Colours::from_fn(shape.width as u32, shape.height as u32, |x, y| {
+        let at = |channel: usize| index(shape, y as usize, x as usize, channel.min(last));
+        Rgb([0, 1, 2].map(|channel| value(at(channel)).unwrap_or(0.0)))
+    })
 }
 
-/// The values of black and white.
-type Range = (f64, f64);
+/// An image that a space made.
+fn made(picture: &Picture) -> Colours {
+    colours(picture.shape, |at| {
+        picture.values.get(at).copied().map(f64::from)
+    })
+}
 
-/// The values of black and white for the images of picks.
-fn range(picks: &Picks, pictures: &Pictures) -> Result<Range> {
-    let bytes = |set: &ImageSet| set.rows.element() == Element::U8;
-    if bytes(&pictures.reference) && bytes(&pictures.queries) {
-        return Ok((0.0, 255.0));
+/// The weighted mean of the rows of a certificate; `None` without one.
+fn mean(pick: &Pick, reference: &ImageSet) -> Result<Option<Colours>> {
+    if let Some(mean) = &pick.mean {
+        return Ok(Some(made(mean)));
     }
-    let (mut black, mut white) = (f64::INFINITY, f64::NEG_INFINITY);
-    for pick in picks.interpolated.iter().chain(&picks.extrapolated) {
-        let support = heaviest(pick).iter().map(|(row, _)| *row);
-        let rows = support.chain(nearest(pick));
-        let images = rows.map(|row| pictures.reference.picture(row));
-        for image in images.chain([pictures.queries.picture(pick.query)]) {
-            for value in image?.values.into_iter().map(f64::from) {
-                (black, white) = (black.min(value), white.max(value));
-            }
-        }
+    let mut sums = None;
+    for (row, weight) in &pick.support {
+        let mut picture = reference.picture(*row)?;
+        picture.iter_mut().for_each(|value| *value *= weight);
+        let sums = sums.get_or_insert_with(|| Colours::new(picture.width(), picture.height()));
+        let both = sums.iter_mut().zip(picture.iter());
+        both.for_each(|(sum, value)| *sum += value);
     }
-    Ok((black, white))
+    Ok(sums)
 }
 
 /// The row of the nearest reference image, if neighbours were computed.
 fn nearest(pick: &Pick) -> Option<u64> {
     (pick.nearest_ratio < f64::MAX).then_some(pick.nearest)
-}
-
-/// The picture that a certificate's mean is compared with, and the mean; `None` without a certificate.
-fn compared(pick: &Pick, pictures: &Pictures) -> Result<Option<[Picture; 2]>> {
-    if let (Some(seen), Some(mean)) = (&pick.seen, &pick.mean) {
-        return Ok(Some([pixelwise(seen), pixelwise(mean)]));
-    }
-    let mean = mean(&pictures.reference, &pick.support)?;
-    let asked = pictures.queries.picture(pick.query)?;
-    Ok(mean.map(|mean| [asked, mean]))
-}
-
-/// The weighted mean of the images of a certificate; `None` without one.
-fn mean(reference: &ImageSet, support: &[(u64, f64)]) -> Result<Option<Picture>> {
-    let Some((first, _)) = support.first() else {
-        return Ok(None);
-    };
-    let mut mean = reference.picture(*first)?;
-    let mut sums = vec![0.0; mean.values.len()];
-    for (row, weight) in support {
-        let picture = reference.picture(*row)?;
-        let both = sums.iter_mut().zip(&picture.values);
-        both.for_each(|(sum, value)| *sum += weight * f64::from(*value));
-    }
-    mean.values = sums.iter().map(|sum| *sum as f32).collect();
-    Ok(Some(mean))
 }
 
 /// The rows of a certificate that are shown, with their weights.
@@ -191,44 +151,29 @@ fn heaviest(pick: &Pick) -> &[(u64, f64)] {
     &support[..enough.count().clamp(1, ROWS).min(support.len())]
 }
 
-/// Numbers as colours; of two channels the first is used, of four the first three.
-fn colours(picture: &Picture, (black, white): Range) -> RgbImage {
-    let Shape {
-        width,
-        height,
-        channels,
-        ..
-    } = picture.shape;
-    let level = |at: usize| {
-        let value = picture.values.get(at).copied().map_or(black, f64::from);
+/// A picture between the values of black and white: enlarged by a whole factor, or reduced, so that its longer side is at most
+/// [`SIDE`] and more than half of it.
+fn shown(picture: &Colours, (black, white): (f64, f64)) -> RgbImage {
+    let level = |value: f64| {
         let share = (value - black) / (white - black);
         // A set whose values are all equal is grey.
-        let share = if share.is_finite() { share } else { 0.5 };
-        (255.0 * share).round() as u8
+        (255.0 * if share.is_finite() { share } else { 0.5 }).round() as u8
     };
-    RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        let first = (y as usize * width + x as usize) * channels;
-        let last = if channels < 3 { 0 } else { 2 };
-        Rgb([0, 1, 2].map(|channel: usize| level(first + channel.min(last))))
-    })
-}
-
-/// The image enlarged by a whole factor, or reduced, so that its longer side is at most [`SIDE`] and more than half of it.
-fn scaled(image: &RgbImage) -> RgbImage {
-    let (width, height) = image.dimensions();
-    let longer = width.max(height).max(1);
-    if longer <= SIDE {
-        let factor = SIDE / longer;
-        return resize(image, width * factor, height * factor, FilterType::Nearest);
+    let (width, height) = picture.dimensions();
+    let image = RgbImage::from_fn(width, height, |x, y| {
+        Rgb(picture.get_pixel(x, y).0.map(level))
+    });
+    match SIDE / width.max(height).max(1) {
+        0 => DynamicImage::from(image)
+            .resize(SIDE, SIDE, FilterType::Triangle)
+            .into_rgb8(),
+        factor => resize(&image, width * factor, height * factor, FilterType::Nearest),
     }
-    let reduced = |side: u32| (side * SIDE).div_ceil(longer).max(1);
-    resize(image, reduced(width), reduced(height), FilterType::Triangle)
 }
 
 /// A sheet while it is filled from top to bottom.
 struct Sheet<'a> {
     pictures: &'a Pictures<'a>,
-    range: Range,
     /// Whether distances to the hull are margins.
     margins: bool,
     drawing: Drawing,
@@ -236,24 +181,37 @@ struct Sheet<'a> {
     images: Vec<(RgbImage, Place)>,
     /// The upper left corner of the next picture.
     at: Place,
+    /// The values of black and white, and the least and the largest value of the pictures.
+    range: (f64, f64),
+    values: (f64, f64),
 }
 
 impl<'a> Sheet<'a> {
-    /// A sheet with a heading.
-    fn new(space: &str, picks: &Picks, pictures: &'a Pictures<'a>) -> Result<Self> {
+    fn filled(
+        space: &str,
+        picks: &Picks,
+        pictures: &'a Pictures<'a>,
+        range: (f64, f64),
+    ) -> Result<Self> {
         let mut drawing = Drawing::default();
         (drawing.width, drawing.height) = (WIDTH, MARGIN);
         let mut sheet = Sheet {
             pictures,
-            range: range(picks, pictures)?,
             margins: picks.margins,
             drawing,
             images: Vec::new(),
             at: (MARGIN, MARGIN),
+            range,
+            values: (f64::INFINITY, f64::NEG_INFINITY),
         };
         sheet.lines(space, TITLE);
         sheet.lines(distances(picks), SMALL);
         NOTES.iter().for_each(|note| sheet.lines(note, SMALL));
+        sheet.section(
+            "Most interpolated: inside, or least far outside",
+            &picks.interpolated,
+        )?;
+        sheet.section("Most extrapolated: farthest outside", &picks.extrapolated)?;
         Ok(sheet)
     }
 
@@ -269,8 +227,10 @@ impl<'a> Sheet<'a> {
 
     /// A heading, and queries below it: those without a certificate beside each other.
     fn section(&mut self, title: &str, picks: &[Pick]) -> Result<()> {
-        self.drawing.height += GAP;
-        self.lines(title, TITLE);
+        if !picks.is_empty() {
+            self.drawing.height += GAP;
+            self.lines(title, TITLE);
+        }
         let mut left = WIDTH;
         for pick in picks {
             if left + QUERY > WIDTH || !pick.support.is_empty() {
@@ -286,39 +246,35 @@ impl<'a> Sheet<'a> {
 
     /// A query: two lines, and below them its own pictures, the mean of its certificate, and the certificate's rows.
     fn query(&mut self, pick: &Pick) -> Result<()> {
-        for text in captions(pick, self.margins, self.pictures) {
-            let most = if pick.support.is_empty() {
-                QUERY - GAP
-            } else {
-                WIDTH
-            };
+        let pictures = self.pictures;
+        let most = if pick.support.is_empty() {
+            QUERY - GAP
+        } else {
+            WIDTH
+        };
+        for text in captions(pick, self.margins, pictures) {
+            let text = fitted(&text, SMALL, most);
             let at = (self.at.0, self.at.1 + 0.5 * LINE);
-            self.drawing
-                .text(&fitted(&text, SMALL, most), SMALL, at, Anchor::Start);
+            self.drawing.text(&text, SMALL, at, Anchor::Start);
             self.at.1 += LINE;
         }
         self.at.1 += 3.0;
-        let (range, (black, white)) = (self.range, self.range);
-        self.shot(
-            &self.pictures.queries.picture(pick.query)?,
-            range,
-            &["query"],
-        );
+        let mut query = pictures.queries.picture(pick.query)?;
+        self.shot(&query, &["query"]);
         if let Some(seen) = &pick.seen {
-            self.shot(&pixelwise(seen), range, &["transformed", "by the space"]);
+            query = made(seen);
+            self.shot(&query, &["transformed", "by the space"]);
         }
         if let Some(row) = nearest(pick) {
             self.reference("nearest", row)?;
         }
-        if let Some([own, mean]) = compared(pick, self.pictures)? {
-            let both = own.values.iter().zip(&mean.values);
-            let difference = Picture {
-                values: both.map(|(own, mean)| own - mean).collect(),
-                ..mean
-            };
+        if let Some(mean) = mean(pick, &pictures.reference)? {
+            let both = query.iter_mut().zip(mean.iter());
+            both.for_each(|(own, mean)| *own -= mean);
             self.at.0 += 2.0 * GAP;
-            self.shot(&mean, range, &["mean"]);
-            self.shot(&difference, (black - white, white - black), &["difference"]);
+            self.shot(&mean, &["mean"]);
+            let (black, white) = self.range;
+            self.picture(&query, (black - white, white - black), &["difference"]);
             self.at.0 += 2.0 * GAP;
         }
         let mut rows = heaviest(pick).iter();
@@ -328,16 +284,21 @@ impl<'a> Sheet<'a> {
     /// A reference image with what it is, its name and its class.
     fn reference(&mut self, what: &str, row: u64) -> Result<()> {
         let set = &self.pictures.reference;
-        let (name, class) = (set.name(row), set.class(row));
-        self.shot(&set.picture(row)?, self.range, &[what, &name, &class]);
+        self.shot(&set.picture(row)?, &[what, &set.name(row), &set.class(row)]);
         Ok(())
     }
 
-    /// A picture with lines below it.
-    fn shot(&mut self, picture: &Picture, range: Range, texts: &[&str]) {
+    /// A picture of values between black and white, with lines below it.
+    fn shot(&mut self, picture: &Colours, texts: &[&str]) {
+        self.values = picture.iter().fold(self.values, |(least, most), value| {
+            (least.min(*value), most.max(*value))
+        });
+        self.picture(picture, self.range, texts);
+    }
+
+    fn picture(&mut self, picture: &Colours, range: (f64, f64), texts: &[&str]) {
         let (x, y) = self.at;
-        self.images
-            .push((scaled(&colours(picture, range)), self.at));
+        self.images.push((shown(picture, range), self.at));
         for (line, text) in texts.iter().enumerate() {
             let text = fitted(text, TINY, CELL + GAP - 2.0);
             let at = (x, y + CELL + 8.0 + BELOW * line as f64);

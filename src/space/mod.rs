@@ -14,7 +14,7 @@ mod joined;
 mod pca;
 mod pillow;
 mod pixel;
-mod pixel_index;
+pub(crate) mod pixel_index;
 mod projection;
 mod relu;
 mod resample;

@@ -3,7 +3,7 @@
 use crate::rows::images::Shape;
 
 /// The index of a pixel's channel in its row.
-pub(super) fn index(shape: Shape, y: usize, x: usize, c: usize) -> usize {
+pub fn index(shape: Shape, y: usize, x: usize, c: usize) -> usize {
     if shape.planar {
         (c * shape.height + y) * shape.width + x
     } else {

@@ -555,10 +555,7 @@ pub(super) fn in_order(set: Set, shape: Option<Shape>) -> Arc<dyn Rows> {
 
 fn different(reference: &Set, queries: &Set) -> Error {
     let shape = |set: &Set| match set.shape {
-        Some(shape) => format!(
-            "{} x {} pixels of {} channels",
-            shape.width, shape.height, shape.channels
-        ),
+        Some(shape) => shape.to_string(),
         None => format!("{} columns", set.rows.dim()),
     };
     let size = |set: &Set| set.shape.map(|shape| (shape.width, shape.height));

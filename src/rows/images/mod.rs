@@ -30,6 +30,7 @@ use crate::error::{Error, Place, Result};
 use crate::warnings::Warnings;
 use files::Listing;
 use labels::Given;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -43,6 +44,13 @@ pub struct Shape {
     /// Whether the order is (C, H, W), one channel after the other; else it is (H, W, C), the channels of a pixel
     /// together.
     pub planar: bool,
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (width, height, channels) = (self.width, self.height, self.channels);
+        write!(f, "{width} x {height} pixels, {channels} channels")
+    }
 }
 
 /// A set of images of one shape, with a class each where they are known.
