@@ -118,7 +118,7 @@ fn predictions_become_tables_figures_and_a_page() {
         "outcomes.parquet",
         "outcome_pairs.parquet",
         "outcome_deciles.parquet",
-        "outcomes_heat.png",
+        "outcomes_scores.png",
         "outcomes_roc.svg",
         "outcomes_deciles.png",
         "outcomes.html",

@@ -1,4 +1,4 @@
-//! Plots: curves with confidence bands, rows of dots, and heat maps, as SVG or PNG.
+//! Plots: curves with confidence bands and rows of dots, as SVG or PNG.
 //!
 //! A [`Figure`] is plain data: panels in a grid, each with axes that say what they show and in which unit. Series differ in
 //! line style and marker as well as in colour, so that a grey print is readable. Nothing is drawn outside its
@@ -61,10 +61,6 @@ impl Chart {
             ..Chart::default()
         }
     }
-
-    fn has(&self, look: Look) -> bool {
-        self.series.iter().any(|series| series.look == look)
-    }
 }
 
 /// One row of a chart.
@@ -90,9 +86,6 @@ pub enum Look {
     Quantiles,
     /// Black lines across a row, for values to compare with.
     Ticks,
-    /// A column of cells with the names of points, one in each row, coloured by y from -1 to 1: blue, or orange below 0, and
-    /// darker where stronger, so that a grey print shows it too.
-    Cells,
 }
 
 /// Points of one kind.

@@ -211,7 +211,7 @@ impl<'a> Sheet<'a> {
             "Most interpolated: inside, or least far outside",
             &picks.interpolated,
         )?;
-        sheet.section("Most extrapolated: farthest outside", &picks.extrapolated)?;
+        sheet.section("Most extrapolated", &picks.extrapolated)?;
         Ok(sheet)
     }
 

@@ -4,7 +4,7 @@ use super::fixtures::outcomes;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use hullscope::report::outcomes::{
-    deciles_figure, figures, findings, heat_figure, help, roc_figure, text, write_all, write_page,
+    deciles_figure, figures, findings, help, roc_figure, scores_figure, text, write_all, write_page,
 };
 use hullscope::report::plot::{png, svg};
 use hullscope::study::outcomes::{Measured, Missing, NotionOutcomes};
@@ -27,7 +27,7 @@ fn all_files_are_there() {
         .collect();
     names.sort();
     let expected = "outcome_deciles.parquet outcome_pairs.parquet outcomes.parquet outcomes_deciles.png \
-                    outcomes_deciles.svg outcomes_heat.png outcomes_heat.svg outcomes_roc.png outcomes_roc.svg";
+                    outcomes_deciles.svg outcomes_roc.png outcomes_roc.svg outcomes_scores.png outcomes_scores.svg";
     assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
     // Losses have no ROC curves.
     assert_eq!(figures(&outcomes(true)).len(), 2);
@@ -107,23 +107,24 @@ fn first_the_finding_then_the_figures_then_the_numbers() {
 #[test]
 fn figures_show_every_space_and_notion() {
     let found = outcomes(false);
-    let heat = heat_figure(&found).unwrap();
-    let map = &heat.panels[0];
-    assert_eq!((map.rows.len(), map.series.len()), (2, 3));
-    let names = map
-        .series
-        .iter()
-        .map(|column| column.points[0].name.as_str());
-    let cells: Vec<&str> = names.collect();
-    assert!(
-        cells[0].starts_with("0.") && cells[2] == "constant",
-        "{cells:?}"
-    );
-    let svg = svg(&heat);
-    assert!(
-        svg.contains("pca:&lt;8&gt;") && svg.contains("constant"),
-        "{svg}"
-    );
+    let scores = scores_figure(&found).unwrap();
+    let svg = svg(&scores);
+    assert!(svg.contains("pca:&lt;8&gt;"), "{svg}");
+    for panel in &scores.panels {
+        assert_eq!(panel.rows.len(), 3);
+        let [chance, areas] = &panel.series[..] else {
+            panic!("{panel:?}");
+        };
+        assert!(chance.points.len() == 3 && chance.points.iter().all(|point| point.y == 0.5));
+        for point in &areas.points {
+            let [low, high] = point.ends.unwrap();
+            assert!(low <= point.y && point.y <= high, "{point:?}");
+            let note = &panel.rows[point.x as usize].note;
+            assert_eq!(*note, format!("{:.2}", point.y));
+        }
+    }
+    assert_eq!(scores.panels[0].rows[2].note, "constant");
+    assert_eq!(scores.panels[0].series[1].points.len(), 2);
     for figure in [deciles_figure(&found).unwrap(), roc_figure(&found).unwrap()] {
         assert_eq!(figure.panels.len(), 2);
         png(&figure).unwrap();

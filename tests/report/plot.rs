@@ -65,13 +65,8 @@ fn figure(values: &[f64]) -> Figure {
                 series: [Look::Ticks, Look::Dots, Look::Quantiles]
                     .map(in_rows)
                     .into(),
-                rows: vec![row.clone(); values.len()],
-                notes: "d*".into(),
-                ..Chart::default()
-            },
-            Chart {
-                series: vec![in_rows(Look::Cells)],
                 rows: vec![row; values.len()],
+                notes: "d*".into(),
                 ..Chart::default()
             },
         ],

@@ -1,9 +1,9 @@
-//! Outcomes as figures: a heat map of areas by space and notion, rates by decile, ROC curves.
+//! Outcomes as figures: how well each score predicts them, rates by decile, ROC curves.
 
 use super::words;
-use crate::report::numerals::{distinct, grouped};
+use crate::report::numerals::grouped;
 use crate::report::plot::{Axis, Chart, Figure, Look, Point, Row, Series, THEORY};
-use crate::study::outcomes::{NotionOutcomes, OutcomeKind, Outcomes};
+use crate::study::outcomes::{Measured, NotionOutcomes, OutcomeKind, Outcomes};
 
 /// The most curves in one panel, as many as there are styles; the second limit is for curves with bands.
 const CURVES: usize = 6;
@@ -14,54 +14,48 @@ fn note(outcomes: &Outcomes) -> String {
     format!("{} queries of known outcome", grouped(queries))
 }
 
-/// AUROC or rank correlation by space and notion; `None` without notions.
-pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
-    let loss = outcomes.kind == OutcomeKind::Loss;
-    let spaces = words::spaces(outcomes);
-    let cell = |row: usize, notion: &NotionOutcomes| {
-        let (name, strength) = match notion.strength() {
-            Ok(value) if loss => (format!("{value:.2}"), value),
-            // Strength runs from -1 to 1; 0 is chance.
-            Ok(value) => (format!("{value:.2}"), 2.0 * value - 1.0),
-            Err(why) => (why.words().into(), 0.0),
-        };
-        Point {
-            name,
-            ..Point::at(row as f64, strength)
-        }
+/// AUROC or rank correlation of each notion, one panel per space, or why there is none; `None` without notions.
+pub fn scores_figure(outcomes: &Outcomes) -> Option<Figure> {
+    let (name, least, chance) = match outcomes.kind {
+        OutcomeKind::Loss => ("rank correlation", -1.0, 0.0),
+        _ => ("AUROC", 0.0, 0.5),
     };
-    let columns = distinct(outcomes.notions.iter().map(|notion| notion.notion.as_str()));
-    let series = columns.iter().map(|column| {
-        let cells = spaces.iter().enumerate().filter_map(|(row, space)| {
-            let found = outcomes.of_space(space);
-            let notion = found.into_iter().find(|notion| notion.notion == *column)?;
-            Some(cell(row, notion))
+    let panels = words::spaces(outcomes).into_iter().map(|space| {
+        let notions = outcomes.of_space(space);
+        let numbered = || (0..).map(f64::from).zip(&notions);
+        let points = numbered().filter_map(|(row, notion)| {
+            let ends = notion.auroc.value().map(|auroc| &auroc.interval95);
+            let ends = ends.or(notion.spearman.value().map(|spearman| &spearman.interval95));
+            Some(Point {
+                ends: ends.and_then(Measured::value).copied(),
+                ..Point::at(row, notion.strength().ok()?)
+            })
         });
-        Series::new(Look::Cells, *column, 0, cells)
-    });
-    let rows = spaces.iter().map(|space| Row {
-        label: space.to_string(),
-        ..Row::default()
-    });
-    let target = words::target(&outcomes.kind);
-    let (title, scale) = match loss {
-        true => (
-            "Rank correlation of score and loss".into(),
-            "0: no relation; darker: stronger, orange: negative",
-        ),
-        false => (
-            format!("Which score predicts {target}: AUROC"),
-            "0.5: chance; darker: stronger, orange: worse than chance",
-        ),
-    };
-    (!columns.is_empty()).then(|| Figure {
-        title,
-        note: format!("{}; {scale}", note(outcomes)),
-        panels: vec![Chart {
-            series: series.collect(),
+        let chance = numbered().map(|(row, _)| Point::at(row, chance));
+        let rows = notions.iter().map(|notion| Row {
+            label: notion.notion.clone(),
+            note: notion
+                .strength()
+                .map_or_else(|why| why.words().into(), |value| format!("{value:.2}")),
+        });
+        Chart {
+            title: space.into(),
+            y: Axis::linear(name).within(least, 1.0),
+            series: vec![
+                Series::new(Look::Ticks, "", 0, chance),
+                Series::new(Look::Dots, "", 0, points),
+            ],
             rows: rows.collect(),
             ..Chart::default()
-        }],
+        }
+    });
+    (!outcomes.notions.is_empty()).then(|| Figure {
+        title: format!(
+            "Which score predicts {}: {name}",
+            words::target(&outcomes.kind)
+        ),
+        note: format!("{}; whiskers: 95 %; upright lines: chance", note(outcomes)),
+        panels: panels.collect(),
     })
 }
 

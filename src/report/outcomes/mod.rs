@@ -7,7 +7,7 @@ mod sections;
 mod words;
 
 pub use columns::help;
-pub use figures::{deciles_figure, heat_figure, roc_figure};
+pub use figures::{deciles_figure, roc_figure, scores_figure};
 pub use sections::{section, text, write_page};
 pub use words::findings;
 
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// The names of the tables and of the figures, without endings.
 const TABLES: [&str; 3] = ["outcomes", "outcome_pairs", "outcome_deciles"];
-const FIGURES: [&str; 3] = ["outcomes_heat", "outcomes_deciles", "outcomes_roc"];
+const FIGURES: [&str; 3] = ["outcomes_scores", "outcomes_deciles", "outcomes_roc"];
 
 /// Every file that `hullscope errors` may write into a folder.
 pub fn written(folder: &Path) -> Vec<PathBuf> {
@@ -34,7 +34,7 @@ pub fn written(folder: &Path) -> Vec<PathBuf> {
 
 /// The figures that the outcome has, with the names of their files without extension.
 pub fn figures(outcomes: &Outcomes) -> Vec<(&'static str, plot::Figure)> {
-    let draw = [heat_figure, deciles_figure, roc_figure];
+    let draw = [scores_figure, deciles_figure, roc_figure];
     let each = FIGURES.into_iter().zip(draw);
     each.filter_map(|(name, draw)| Some((name, draw(outcomes)?)))
         .collect()

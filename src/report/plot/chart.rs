@@ -1,4 +1,4 @@
-//! A chart: curves over two axes, or rows of dots or cells, below a legend.
+//! A chart: curves over two axes, or rows of dots, below a legend.
 
 use super::axis::{Scale, written};
 use super::drawing::{
@@ -11,19 +11,14 @@ use super::{Chart, Look, Point, Series, names};
 const FAINT: Colour = [215; 3];
 const SHADE: Colour = [244; 3];
 
-/// The colours of the strongest cells: light enough for black letters.
-const STRONG: Colour = [86, 160, 211];
-const WRONG: Colour = [240, 150, 70];
-
 /// Sizes of plots in points: of curves, of the only curves of a figure; the width of rows, and of rows below their labels.
 const CURVES: (f64, f64) = (350.0, 290.0);
 const WIDE: (f64, f64) = (812.0, 320.0);
 const ROWS: f64 = 560.0;
 const NARROW: f64 = 300.0;
 
-/// The width of the longest label of a row, and the least width of a cell.
+/// The width of the longest label of a row.
 const LABEL: f64 = 420.0;
-const CELL: f64 = 58.0;
 
 /// Heights: of a row with one series, of each further series, and of a label above its row.
 const ROW: f64 = 20.0;
@@ -63,14 +58,13 @@ impl<'c> Frame<'c> {
         let x = Scale::of(&chart.x, points().map(|point| point.x));
         let ends = points().flat_map(|point| point.ends.into_iter().flatten());
         let y = Scale::of(&chart.y, points().map(|point| point.y).chain(ends));
-        let (rows, cells) = (!chart.rows.is_empty(), chart.has(Look::Cells));
+        let rows = !chart.rows.is_empty();
         let labels = widest(chart.rows.iter().map(|row| &row.label)).min(LABEL) + BESIDE;
         let notes = widest(chart.rows.iter().map(|row| &row.note).chain([&chart.notes]));
-        let lift = if rows && !wide && !cells { LIFT } else { 0.0 };
+        let lift = if rows && !wide { LIFT } else { 0.0 };
         let row = lift + ROW + STEP * dots(&chart.series).saturating_sub(1) as f64;
         let ticks: Vec<String> = y.ticks.iter().map(|tick| written(*tick)).collect();
         let (left, across) = match (rows, wide) {
-            (true, _) if cells => (labels, cell(chart) * chart.series.len() as f64),
             (true, true) => (labels, ROWS),
             (true, false) => (BESIDE, NARROW),
             (false, true) => (widest(&ticks), WIDE.0),
@@ -87,12 +81,8 @@ impl<'c> Frame<'c> {
         let legend = entries(chart, (legend_left, head), left + across);
         let above = legend.last().map_or(head, |((_, top), ..)| top + LEGEND) + ABOVE;
         let plot = Area::sized((left, above), (across, high));
-        let (right, foot) = match (rows, cells) {
-            (_, true) => (BESIDE, BESIDE),
-            (true, _) => (notes + 20.0, FOOT),
-            (false, _) => (12.0, FOOT),
-        };
-        let size = (plot.right + right, plot.bottom + foot);
+        let right = if rows { notes + 20.0 } else { 12.0 };
+        let size = (plot.right + right, plot.bottom + FOOT);
         Frame {
             chart,
             panel: Area::sized((0.0, 0.0), size),
@@ -139,9 +129,6 @@ impl<'c> Frame<'c> {
             sample(drawing, (x + left, y + top + 0.5 * LEGEND), label, series);
         }
         self.rows(drawing);
-        if self.chart.has(Look::Cells) {
-            return self.cells(drawing);
-        }
         if self.chart.rows.is_empty() {
             self.across(drawing, &self.x, &self.chart.x.label);
             self.upright(drawing);
@@ -167,7 +154,7 @@ impl<'c> Frame<'c> {
                 bottom,
                 ..self.panel
             };
-            if number % 2 == 0 && !self.chart.has(Look::Cells) {
+            if number % 2 == 0 {
                 drawing.fill(&ground.corners(), SHADE, 1.0);
             }
             let middle = 0.5 * (top + self.lift + bottom);
@@ -181,24 +168,6 @@ impl<'c> Frame<'c> {
                 false => ((self.plot.left - BESIDE, middle), LABEL, Anchor::End),
             };
             drawing.text(&fitted(&row.label, NORMAL, most), NORMAL, at, anchor);
-        }
-    }
-
-    /// Cells, a series being a column.
-    fn cells(&self, drawing: &mut Drawing) {
-        let size = (cell(self.chart), self.row);
-        for (column, series) in self.chart.series.iter().enumerate() {
-            let left = self.plot.left + size.0 * column as f64;
-            let heading = (left + 0.5 * size.0, self.plot.top - 0.5 * ABOVE);
-            drawing.text(&series.label, NORMAL, heading, Anchor::Middle);
-            for point in &series.points {
-                let area = Area::sized((left, self.plot.top + size.1 * point.x), size);
-                let ground = if point.y < 0.0 { WRONG } else { STRONG };
-                let corners = area.corners();
-                drawing.fill(&corners, ground, point.y.abs().min(1.0));
-                drawing.line(&[&corners[..], &corners[..1]].concat(), solid(FAINT, 0.5));
-                drawing.text(&point.name, NORMAL, area.at(0.5, 0.5), Anchor::Middle);
-            }
         }
     }
 
@@ -296,41 +265,30 @@ impl<'c> Frame<'c> {
 
     /// The names of points, in front of everything.
     fn names(&self, drawing: &mut Drawing) {
-        let (mut named, mut markers, mut curves) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, series) in self.chart.series.iter().enumerate() {
-            let marks = self.marks(number, series);
-            let places = marks.iter().map(|(mark, _)| mark.at);
-            match series.look {
-                Look::Dots => markers.extend(places),
-                _ => curves.push(places.collect()),
-            }
-            let names = marks
-                .iter()
-                .map(|(mark, point)| (mark.at, point.name.as_str()));
-            named.extend(names.filter(|(_, name)| !name.is_empty()));
-        }
-        names::draw(drawing, self.plot, &named, &markers, &curves);
+        let numbered = self.chart.series.iter().enumerate();
+        let marks: Vec<_> = numbered
+            .flat_map(|(number, series)| self.marks(number, series))
+            .collect();
+        let points: Vec<Place> = marks.iter().map(|(mark, _)| mark.at).collect();
+        let named = marks
+            .iter()
+            .map(|(mark, point)| (mark.at, point.name.as_str()));
+        let named: Vec<_> = named.filter(|(_, name)| !name.is_empty()).collect();
+        names::draw(drawing, self.plot, &named, &points);
     }
 }
 
 /// The number of series that are beside each other in a row.
 fn dots(series: &[Series]) -> usize {
-    let beside = |series: &&Series| !matches!(series.look, Look::Ticks | Look::Cells);
-    series.iter().filter(beside).count()
-}
-
-/// The width of a cell.
-fn cell(chart: &Chart) -> f64 {
-    let points = chart.series.iter().flat_map(|series| &series.points);
-    let labels = chart.series.iter().map(|series| &series.label);
-    (widest(points.map(|point| &point.name).chain(labels)) + 1.5 * BESIDE).max(CELL)
+    let beside = series.iter().filter(|series| series.look != Look::Ticks);
+    beside.count()
 }
 
 /// The entries of a legend, in rows up to `right`.
 fn entries<'c>(chart: &'c Chart, start: Place, right: f64) -> Vec<(Place, String, &'c Series)> {
     let (mut left, mut top) = start;
     let named = chart.series.iter();
-    let named = named.filter(|series| !series.label.is_empty() && series.look != Look::Cells);
+    let named = named.filter(|series| !series.label.is_empty());
     let entry = |series: &'c Series| {
         let text = fitted(&series.label, NORMAL, right - start.0 - SAMPLE - SPACE);
         let own = SAMPLE + SPACE + width(&text, NORMAL);

@@ -105,7 +105,7 @@ impl Style {
                 let ends = [(x, y - mark.half), (x, y + mark.half)];
                 drawing.line(&ends, solid(BLACK, 1.5));
             }
-            Look::Line | Look::Thin | Look::Cells => {}
+            Look::Line | Look::Thin => {}
         }
     }
 }
