@@ -176,7 +176,7 @@ fn speeds(title: String, report: &Report) -> Chart {
     let series = Series::new(Look::Dots, "median; line: least to most", 0, points);
     Chart {
         title,
-        y: Axis::from_zero("nearest scan, GFLOP/s", &series, 0.0),
+        y: Axis::linear("nearest scan, GFLOP/s").within(0.0, 0.0),
         series: vec![series],
         rows: rows.collect(),
         notes: "GFLOP/s".into(),

@@ -13,7 +13,7 @@ mod style;
 use crate::error::{Error, Result};
 use crate::store::file::{self, Output};
 use chart::Frame;
-use drawing::{Anchor, Drawing, LINE, SMALL, TITLE, fitted, wrapped};
+use drawing::{Drawing, LINE, MIDDLE, SMALL, START, TITLE, fitted, wrapped};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, RgbImage};
 use std::path::Path;
@@ -36,6 +36,27 @@ pub struct Figure {
     pub panels: Vec<Chart>,
 }
 
+impl Figure {
+    pub fn new(
+        title: impl Into<String>,
+        note: impl Into<String>,
+        panels: impl IntoIterator<Item = Chart>,
+    ) -> Self {
+        let (title, note) = (title.into(), note.into());
+        let panels = panels.into_iter().collect();
+        Figure {
+            title,
+            note,
+            panels,
+        }
+    }
+
+    /// The figure, if it has a panel.
+    pub fn drawn(self) -> Option<Self> {
+        (!self.panels.is_empty()).then_some(self)
+    }
+}
+
 /// Series over axes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chart {
@@ -51,14 +72,31 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// Series over two axes.
-    pub fn new(title: impl Into<String>, x: Axis, y: Axis, series: Vec<Series>) -> Self {
+    /// Series over two axes; those without points are left out.
+    pub fn new(title: impl Into<String>, x: Axis, y: Axis, mut series: Vec<Series>) -> Self {
+        series.retain(|series| !series.points.is_empty());
         Chart {
             title: title.into(),
             x,
             y,
             series,
             ..Chart::default()
+        }
+    }
+
+    /// The same with rows in place of an x axis: labels and notes, and the heading of the notes.
+    pub fn of_rows(
+        title: impl Into<String>,
+        y: Axis,
+        series: Vec<Series>,
+        notes: &str,
+        rows: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let rows = rows.into_iter().map(|(label, note)| Row { label, note });
+        Chart {
+            rows: rows.collect(),
+            notes: notes.into(),
+            ..Chart::new(title, Axis::default(), y, series)
         }
     }
 }
@@ -113,6 +151,21 @@ impl Series {
             points: points.into_iter().collect(),
         }
     }
+}
+
+/// A measured curve; behind it thin lines where the theory is known of points beside each other.
+pub fn with_theory(
+    label: &str,
+    style: usize,
+    points: impl Iterator<Item = (Point, Option<f64>)>,
+) -> Vec<Series> {
+    let points: Vec<_> = points.collect();
+    let runs = points.chunk_by(|a, b| a.1.is_some() == b.1.is_some());
+    let known = |(point, theory): &(Point, Option<f64>)| Some(Point::at(point.x, (*theory)?));
+    let theory = runs.map(|run| Series::new(Look::Thin, "", style, run.iter().filter_map(known)));
+    let measured = points.iter().map(|(point, _)| point.clone());
+    let measured = Series::new(Look::Curve, label, style, measured);
+    theory.chain([measured]).collect()
 }
 
 /// A value.
@@ -176,16 +229,6 @@ impl Axis {
         }
     }
 
-    /// A linear axis from 0 to a little more than the largest end of an interval, and than `least`.
-    pub fn from_zero(label: impl Into<String>, series: &Series, least: f64) -> Self {
-        let ends = series
-            .points
-            .iter()
-            .flat_map(|point| point.ends.unwrap_or([point.y; 2]));
-        let ends = ends.filter(|end| end.is_finite());
-        Axis::linear(label).within(0.0, 1.03 * ends.fold(least, f64::max))
-    }
-
     /// The same axis, which shows at least this range.
     pub fn within(self, low: f64, high: f64) -> Self {
         Axis {
@@ -209,21 +252,19 @@ pub fn check(path: &Path) -> Result<()> {
 ///
 /// Errors: as those of [`check`].
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
-    match file::ending(path).as_str() {
-        "png" => {
-            let failed = |why| Error::io("draw", path, std::io::Error::other(why));
-            file::write_bytes(path, png(figure).map_err(failed)?)
-        }
-        "svg" => file::write_bytes(path, svg(figure).as_bytes()),
-        _ => check(path),
-    }
+    let failed = |why| Error::io("draw", path, std::io::Error::other(why));
+    let bytes = match file::ending(path).as_str() {
+        "png" => png(figure).map_err(failed)?,
+        "svg" => svg(figure).into_bytes(),
+        _ => return check(path),
+    };
+    file::write_bytes(path, bytes)
 }
 
 /// Draws a figure into two files of a folder, as PNG and as SVG.
 pub fn write_both(folder: &Path, name: &str, figure: &Figure) -> Result<()> {
-    let path = |ending: &str| folder.join(format!("{name}.{ending}"));
-    write(&path("png"), figure)?;
-    write(&path("svg"), figure)
+    let paths = ["png", "svg"].map(|ending| folder.join(format!("{name}.{ending}")));
+    paths.iter().try_for_each(|path| write(path, figure))
 }
 
 /// The figure as SVG.
@@ -261,26 +302,28 @@ pub(super) fn drawing(figure: &Figure, narrow: bool) -> Drawing {
         (_, 4) => 2,
         (_, count) => count.min(3),
     };
-    let most = |values: Vec<f64>| values.into_iter().fold(0.0, f64::max);
-    let width = most(panels.iter().map(|panel| panel.size().0).collect()) + 2.0 * SIDE;
+    let widths = panels.iter().map(|panel| panel.size.0);
+    let width = widths.fold(0.0, f64::max) + 2.0 * SIDE;
     let mut drawing = Drawing::default();
     let mut top = if figure.title.is_empty() { BARE } else { HEAD };
     for row in panels.chunks_mut(columns) {
         // Plots beside each other begin at the same height.
-        let head = most(row.iter().map(Frame::head).collect());
+        let head = row.iter().map(Frame::head).fold(0.0, f64::max);
+        let mut bottom = top;
         for (column, panel) in row.iter_mut().enumerate() {
             panel.place((SIDE + width * column as f64, top), head);
             panel.draw(&mut drawing);
+            bottom = bottom.max(top + panel.size.1);
         }
-        top += most(row.iter().map(|panel| panel.size().1).collect());
+        top = bottom;
     }
     drawing.width = width * columns as f64;
     let title = fitted(&figure.title, TITLE, drawing.width - 2.0 * SIDE);
     let middle = (0.5 * drawing.width, 0.5 * HEAD + 3.0);
-    drawing.text(&title, TITLE, middle, Anchor::Middle);
+    drawing.text(&title, TITLE, middle, MIDDLE);
     top += 0.5 * NOTE;
     for line in wrapped(&figure.note, SMALL, drawing.width - 4.0 * SIDE) {
-        drawing.text(&line, SMALL, (1.5 * SIDE, top), Anchor::Start);
+        drawing.text(&line, SMALL, (1.5 * SIDE, top), START);
         top += LINE;
     }
     drawing.height = top;

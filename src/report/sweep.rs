@@ -11,6 +11,7 @@ use super::text_table::Table;
 use crate::error::Result;
 use crate::rows::law::{Law, Query};
 use crate::study::sweep::{Point, thresholds};
+use itertools::Itertools;
 use serde_json::Value;
 use std::path::Path;
 
@@ -89,112 +90,83 @@ fn share(value: f64) -> String {
 
 /// The rate against N, one panel per law and one curve per dimension; against d if there is one N and several d.
 pub fn figure(context: &SweepContext, points: &[Point]) -> Figure {
+    let several = |number: fn(&Point) -> usize| !points.iter().map(number).all_equal();
+    let against_d = several(|point| point.d) && !several(|point| point.n);
     let laws = distinct(points.iter().map(|point| &point.law));
-    let sizes = distinct(points.iter().map(|point| point.n)).len();
-    let dims = distinct(points.iter().map(|point| point.d)).len();
-    let against_d = sizes == 1 && dims > 1;
-    let panels = laws.iter().map(|law| {
-        let of_law: Vec<&Point> = points.iter().filter(|point| point.law == **law).collect();
-        let with_thresholds = has_thresholds(context) && **law == Law::Ball.to_string();
-        match against_d {
-            true => by_dimension(law, &of_law),
-            false => by_size(law, &of_law, with_thresholds),
+    let panels = laws.into_iter().map(|law| {
+        let points: Vec<&Point> = points.iter().filter(|point| point.law == *law).collect();
+        let y = Axis::linear("share inside");
+        if against_d {
+            let series = curves(&points, "N", |point| [point.n, point.d]);
+            return Chart::new(law, Axis::linear("dimension d"), y, series);
         }
+        let marks = marks(context, law, &points);
+        let about = match marks.is_empty() {
+            true => "",
+            false => "; vertical: Barany-Furedi threshold, no claim above it",
+        };
+        let mut series = curves(&points, "d", |point| [point.d, point.n]);
+        series.extend(marks);
+        let x = Axis::logarithmic("reference points N");
+        Chart::new(format!("{law}{about}"), x, y, series)
     });
-    let query = match at_origin(context) {
-        true => "The origin",
-        false => "New points",
+    let query = if at_origin(context) {
+        "The origin"
+    } else {
+        "New points"
     };
-    Figure {
-        title: format!("{query} inside the convex hull of N points"),
-        note: note(context, points),
-        panels: panels.collect(),
-    }
+    let title = format!("{query} inside the convex hull of N points");
+    Figure::new(title, note(context, points), panels)
 }
 
 /// What the lines are, the queries that are undecided, and how the sweep was made.
 fn note(context: &SweepContext, points: &[Point]) -> String {
-    let mut note = "bands, of single points upright lines: 95 %".to_string();
-    if points.iter().any(|point| point.theory.is_some()) {
-        note += "; thin lines: theory";
-    }
-    let undecided: u64 = points.iter().map(|point| point.undecided).sum();
-    if undecided > 0 {
-        note += &format!("; {undecided} undecided, not counted as inside");
-    }
-    format!("{note}; {}", context.about)
+    let theory = points.iter().any(|point| point.theory.is_some());
+    let theory = if theory { "; thin lines: theory" } else { "" };
+    let undecided = match points.iter().map(|point| point.undecided).sum() {
+        0 => String::new(),
+        count => format!("; {count} undecided, not counted as inside"),
+    };
+    let about = &context.about;
+    format!("bands, of single points upright lines: 95 %{theory}{undecided}; {about}")
 }
 
 fn at_origin(context: &SweepContext) -> bool {
     context.settings["query"] == Query::Origin.to_string()
 }
 
-/// Barany and Furedi's theorem is about random points of a ball; it does not apply to a data set, nor to the origin as the
-/// query.
-fn has_thresholds(context: &SweepContext) -> bool {
-    context.settings["laws"].is_array() && !at_origin(context)
-}
-
-/// The panel of one law: one curve per dimension, with theory behind it and thresholds as vertical lines.
-fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Chart {
-    let mut dims: Vec<usize> = points.iter().map(|point| point.d).collect();
-    dims.sort_unstable();
-    dims.dedup();
-    let mut series = Vec::new();
-    for (style, &d) in dims.iter().enumerate() {
-        let of_d = points.iter().copied().filter(|point| point.d == d);
-        let of_d: Vec<&Point> = of_d.collect();
-        series.extend(curves(&format!("d = {d}"), style, &of_d, |point| point.n));
+/// The thresholds as vertical lines, as high as the shares, which may be no more than a few in a thousand. Barany and Furedi's
+/// theorem is about random points of a ball; it does not apply to a data set, nor to the origin as the query.
+fn marks(context: &SweepContext, law: &str, points: &[&Point]) -> Vec<Series> {
+    if !context.settings["laws"].is_array() || at_origin(context) || law != Law::Ball.to_string() {
+        return Vec::new();
     }
-    let marks = match with_thresholds {
-        true => thresholds(points),
-        false => Vec::new(),
-    };
-    let legend_of_thresholds = match marks.is_empty() {
-        true => "",
-        false => "; vertical: Barany-Furedi threshold, no claim above it",
-    };
-    // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let ends = points
         .iter()
-        .flat_map(|point| point.interval95.into_iter().chain(point.theory));
-    let (low, high) = ends.fold((1.0, 0.0), |(low, high): (f64, f64), end| {
-        (low.min(end), high.max(end))
-    });
-    series.extend(marks.into_iter().map(|(d, threshold)| {
-        let style = dims.iter().position(|&known| known == d).unwrap_or(0);
-        let ends = [low, high].map(|share| plot::Point::at(threshold, share));
-        Series::new(Look::Thin, "", style, ends)
-    }));
-    let title = format!("{law}{legend_of_thresholds}");
-    let x = Axis::logarithmic("reference points N");
-    Chart::new(title, x, Axis::linear("share inside"), series)
-}
-
-/// The panel of one law at one size, against the dimension.
-fn by_dimension(law: &str, points: &[&Point]) -> Chart {
-    let n = points.first().map_or(0, |point| point.n);
-    let series = curves(&format!("N = {n}"), 0, points, |point| point.d);
-    let (x, y) = (Axis::linear("dimension d"), Axis::linear("share inside"));
-    Chart::new(law, x, y, series)
-}
-
-/// The measured shares with their band, and the theory if there is one.
-fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) -> Vec<Series> {
-    let mut sorted = points.to_vec();
-    sorted.sort_by_key(|point| x(point));
-    // A line of theory is interrupted where a point has none: for ball and cube only those at d = 1 and N <= d have one.
-    let runs = sorted.chunk_by(|a, b| a.theory.is_some() == b.theory.is_some());
-    let theory = runs.map(|run| {
-        let known = run
-            .iter()
-            .filter_map(|p| Some(plot::Point::at(x(p) as f64, p.theory?)));
-        Series::new(Look::Thin, "", style, known)
-    });
-    let measured = sorted
+        .map(|point| point.interval95[1].max(point.theory.unwrap_or(0.0)));
+    let high = ends.fold(0.0, f64::max);
+    let dims = points
         .iter()
-        .map(|p| plot::Point::within(x(p) as f64, p.rate, p.interval95));
-    let measured = Series::new(Look::Curve, label, style, measured);
-    let theory = theory.filter(|series| !series.points.is_empty());
-    theory.chain([measured]).collect()
+        .map(|point| point.d)
+        .sorted()
+        .dedup()
+        .collect_vec();
+    let mark = |(d, threshold): (usize, f64)| {
+        let ends = [0.0, high].map(|share| plot::Point::at(threshold, share));
+        Series::new(Look::Thin, "", dims.binary_search(&d).unwrap_or(0), ends)
+    };
+    thresholds(points).into_iter().map(mark).collect()
+}
+
+/// Curves with theory, one for each number that is the same along a curve; `numbers` are that one and the other.
+fn curves(points: &[&Point], name: &str, numbers: fn(&Point) -> [usize; 2]) -> Vec<Series> {
+    let mut sorted = points.to_vec();
+    sorted.sort_by_key(|point| numbers(point));
+    let each = sorted.chunk_by(|a, b| numbers(a)[0] == numbers(b)[0]);
+    let series = each.enumerate().flat_map(|(style, points)| {
+        let label = format!("{name} = {}", numbers(points[0])[0]);
+        let at = |p: &Point| plot::Point::within(numbers(p)[1] as f64, p.rate, p.interval95);
+        plot::with_theory(&label, style, points.iter().map(|p| (at(p), p.theory)))
+    });
+    series.collect()
 }

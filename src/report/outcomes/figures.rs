@@ -2,16 +2,17 @@
 
 use super::words;
 use crate::report::numerals::grouped;
-use crate::report::plot::{Axis, Chart, Figure, Look, Point, Row, Series, THEORY};
+use crate::report::plot::{Axis, Chart, Figure, Look, Point, Series, THEORY};
 use crate::study::outcomes::{Measured, NotionOutcomes, OutcomeKind, Outcomes};
+use itertools::Itertools;
 
 /// The most curves in one panel, as many as there are styles; the second limit is for curves with bands.
 const CURVES: usize = 6;
 const BANDS: usize = 3;
 
-fn note(outcomes: &Outcomes) -> String {
+fn note(outcomes: &Outcomes, more: &str) -> String {
     let queries = outcomes.all.value().map_or(0, |all| all.queries);
-    format!("{} queries of known outcome", grouped(queries))
+    format!("{} queries of known outcome; {more}", grouped(queries))
 }
 
 /// AUROC or rank correlation of each notion, one panel per space, or why there is none; `None` without notions.
@@ -32,31 +33,22 @@ pub fn scores_figure(outcomes: &Outcomes) -> Option<Figure> {
             })
         });
         let chance = numbered().map(|(row, _)| Point::at(row, chance));
-        let rows = notions.iter().map(|notion| Row {
-            label: notion.notion.clone(),
-            note: notion
-                .strength()
-                .map_or_else(|why| why.words().into(), |value| format!("{value:.2}")),
+        let rows = notions.iter().map(|notion| {
+            let strength = notion.strength().map(|value| format!("{value:.2}"));
+            let strength = strength.unwrap_or_else(|why| why.words().into());
+            (notion.notion.clone(), strength)
         });
-        Chart {
-            title: space.into(),
-            y: Axis::linear(name).within(least, 1.0),
-            series: vec![
-                Series::new(Look::Ticks, "", 0, chance),
-                Series::new(Look::Dots, "", 0, points),
-            ],
-            rows: rows.collect(),
-            ..Chart::default()
-        }
+        let series = vec![
+            Series::new(Look::Ticks, "", 0, chance),
+            Series::new(Look::Dots, "", 0, points),
+        ];
+        let y = Axis::linear(name).within(least, 1.0);
+        Chart::of_rows(space, y, series, "", rows)
     });
-    (!outcomes.notions.is_empty()).then(|| Figure {
-        title: format!(
-            "Which score predicts {}: {name}",
-            words::target(&outcomes.kind)
-        ),
-        note: format!("{}; whiskers: 95 %; upright lines: chance", note(outcomes)),
-        panels: panels.collect(),
-    })
+    let target = words::target(&outcomes.kind);
+    let title = format!("Which score predicts {target}: {name}");
+    let note = note(outcomes, "whiskers: 95 %; upright lines: chance");
+    Figure::new(title, note, panels).drawn()
 }
 
 /// A panel for each space, with a curve for each notion that has `points`, at most the `most` strongest; and a note if these
@@ -73,9 +65,9 @@ fn panels(
         let mut all = outcomes.of_space(space);
         all.retain(|notion| !points(notion).is_empty());
         let strength = |notion: &NotionOutcomes| notion.strength().unwrap_or(0.0);
-        let mut strengths: Vec<f64> = all.iter().map(|notion| strength(notion)).collect();
-        strengths.sort_by(|a, b| b.total_cmp(a));
-        if strengths.len() > most {
+        let strengths = all.iter().map(|notion| strength(notion));
+        let strengths = strengths.sorted_by(|a, b| b.total_cmp(a)).collect_vec();
+        if all.len() > most {
             all.retain(|notion| strength(notion) >= strengths[most - 1]);
             all.truncate(most);
             note = format!("; the {most} strongest scores of each space");
@@ -102,7 +94,8 @@ fn panels(
 /// Error rates, or mean losses, by decile of each score, one panel per space; `None` where no score has deciles.
 pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
     let x = Axis::linear("decile of the score, 10: most extrapolated").within(1.0, 10.0);
-    let y = Axis::linear(words::rate_name(&outcomes.kind));
+    let rate = words::rate_name(&outcomes.kind);
+    let y = Axis::linear(&rate);
     let (scale, y) = match outcomes.kind {
         OutcomeKind::Loss => (1.0, y),
         _ => (100.0, y.within(0.0, 1.0)),
@@ -117,18 +110,9 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
         });
         points.collect()
     });
-    (!panels.is_empty()).then(|| Figure {
-        title: match &outcomes.kind {
-            OutcomeKind::Errors => "Error rate by decile of each score".into(),
-            OutcomeKind::Loss => "Mean loss by decile of each score".into(),
-            OutcomeKind::Sets([_, second]) => format!("Share of {second} by decile of each score"),
-        },
-        note: format!(
-            "{}; bands: 95 %; equal scores share a decile{left_out}",
-            note(outcomes)
-        ),
-        panels,
-    })
+    let title = format!("By decile of each score: {rate}");
+    let about = format!("bands: 95 %; equal scores share a decile{left_out}");
+    Figure::new(title, note(outcomes, &about), panels).drawn()
 }
 
 /// ROC curves, one panel per space; `None` for losses, and where no score has one.
@@ -146,12 +130,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         points.map(|point| Point::at(point[0], point[1])).collect()
     });
     let target = words::target(&outcomes.kind);
-    (!panels.is_empty()).then(|| Figure {
-        title: format!("ROC curves: which score predicts {target}"),
-        note: format!(
-            "{}; numbers are the areas under the curves{left_out}",
-            note(outcomes)
-        ),
-        panels,
-    })
+    let title = format!("ROC curves: which score predicts {target}");
+    let about = format!("numbers are the areas under the curves{left_out}");
+    Figure::new(title, note(outcomes, &about), panels).drawn()
 }

@@ -6,18 +6,21 @@ use crate::report::plot::{self, Axis, Chart, Figure, Look, Series, THEORY};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
 use crate::study::theory;
+use itertools::Itertools;
 
 /// The figures, each with the name of its experiment, which is that of its file.
 pub fn figures(collection: &Collection) -> Vec<(String, Figure)> {
-    let drawn = |experiment: &Experiment| {
-        let figure = match experiment.name.as_str() {
-            "fig1" => samples(experiment),
-            "fig5" => cubes(experiment),
-            _ => images(experiment),
-        };
-        Some((experiment.name.clone(), figure?))
-    };
+    let drawn = |experiment: &Experiment| Some((experiment.name.clone(), figure(experiment)?));
     collection.experiments.iter().filter_map(drawn).collect()
+}
+
+/// The figure of an experiment; `None` without points.
+pub fn figure(experiment: &Experiment) -> Option<Figure> {
+    match experiment.name.as_str() {
+        "fig1" => samples(experiment),
+        "fig5" => cubes(experiment),
+        _ => images(experiment),
+    }
 }
 
 /// The last line of a figure: remarks, and the date of its numbers.
@@ -29,18 +32,14 @@ fn note(experiment: &Experiment, about: &str) -> String {
 /// Figure 1.
 fn samples(experiment: &Experiment) -> Option<Figure> {
     let points = &experiment.findings.points;
-    let about = format!(
-        "{} trials a curve; thin lines: exact; bands: 95 %",
-        grouped(points.first()?.trials)
-    );
-    let panels = curves(points, "fig1").into_iter();
-    let panels = panels
-        .map(|(setting, series)| panel(&setting, "samples N", |point| point.n, &series, true));
-    Some(Figure {
-        title: "A new sample inside the hull of N samples".into(),
-        note: note(experiment, &about),
-        panels: panels.collect(),
-    })
+    let trials = grouped(points.first()?.trials);
+    let about = format!("{trials} trials a curve; thin lines: exact; bands: 95 %");
+    let panels = curves(points, "fig1").into_iter().map(|(setting, curves)| {
+        let series = measured(&curves, |point| point.n);
+        panel(&setting, "samples N", "share inside", series)
+    });
+    let title = "A new sample inside the hull of N samples";
+    Figure::new(title, note(experiment, &about), panels).drawn()
 }
 
 /// Figures 3 and 4, and table 1 as a figure.
@@ -48,93 +47,76 @@ fn images(experiment: &Experiment) -> Option<Figure> {
     let figure = experiment.name.as_str();
     let sets = curves(&experiment.findings.points, figure);
     // This title is short enough for one panel.
-    let title = match figure {
-        "pixels" => "Inside the hull of the training images: pixel space",
-        _ => "Inside the hull of the training images: latent space",
+    let space = if figure == "pixels" {
+        "pixel"
+    } else {
+        "latent"
     };
-    let panels = sets.into_iter().flat_map(|(data, series)| {
-        let each = by_network(figure, &data, series).into_iter();
-        each.map(|(title, series)| panel(&title, "dimension d", |point| point.d, &series, false))
+    let title = format!("Inside the hull of the training images: {space} space");
+    let panels = sets.into_iter().flat_map(|(data, curves)| {
+        let each = by_network(figure, &data, curves).into_iter();
+        each.map(|(title, curves)| of_images(&title, &curves))
     });
-    let panels: Vec<Chart> = panels.collect();
-    (!panels.is_empty()).then(|| Figure {
-        title: title.into(),
-        note: note(
-            experiment,
-            "dotted: Gaussian data of the same size and rank; bands: 95 %",
-        ),
-        panels,
-    })
+    let about = "dotted: Gaussian data of the same size and rank; bands: 95 %";
+    Figure::new(title, note(experiment, about), panels).drawn()
 }
 
 /// The panels of one data set: latents of the trained and of the untrained network in separate panels, the pixels in both.
-fn by_network<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, Curves<'p>)> {
+fn by_network<'p>(figure: &str, data: &str, curves: Curves<'p>) -> Vec<(String, Curves<'p>)> {
     if figure != "latents" {
-        return vec![(data.into(), series)];
+        return vec![(data.into(), curves)];
     }
-    ["trained", "untrained"]
-        .map(|kind| {
-            let of_kind = |(name, points): &(String, Vec<&'p Point>)| {
-                let short = name.strip_prefix(&format!("{kind}, "));
-                let name = short.or(name.strip_prefix("pixels").map(|_| name.as_str()))?;
-                Some((name.to_string(), points.clone()))
-            };
-            (
-                format!("{data}, {kind} network"),
-                series.iter().filter_map(of_kind).collect(),
-            )
-        })
-        .into()
+    let networks = ["trained, ", "untrained, "].map(|kind| {
+        let shown = |name: &str| name.starts_with(kind) || name.starts_with("pixels");
+        let own = curves.iter().filter(|(name, _)| shown(name));
+        let own = own.map(|(name, points)| (name.trim_start_matches(kind).into(), points.clone()));
+        let title = format!("{data}, {}network", kind.replace(',', ""));
+        (title, own.collect())
+    });
+    networks.into()
 }
 
-/// The share inside for Gaussian data of the same number of rows, over the dimensions of the curves: one curve for all.
-fn null(series: &[(String, Vec<&Point>)]) -> Vec<plot::Point> {
-    let all = || series.iter().flat_map(|(_, points)| points);
-    let dims = || all().map(|point| point.d);
-    let (Some(first), Some(low), Some(high)) = (all().next(), dims().min(), dims().max()) else {
-        return Vec::new();
-    };
-    let curve = theory::absorption_curve(first.n, low, high).into_iter();
-    curve.map(|(d, share)| plot::Point::at(d, share)).collect()
+/// The shares of images inside, beside those of Gaussian data of the same number of rows. One Gaussian curve serves all if every
+/// rank equals the dimension, at least where that curve is above 0.001.
+fn of_images(title: &str, curves: &Curves) -> Chart {
+    let all = || curves.iter().flat_map(|(_, points)| points.iter().copied());
+    let full = all()
+        .all(|point| point.rank == Some(point.d) || point.theory.is_none_or(|null| null < 1e-3));
+    let ends = all().map(|point| point.d).minmax().into_option();
+    let gaussian = all().next().zip(ends).filter(|_| full);
+    let gaussian = gaussian.map(|(point, (low, high))| {
+        let curve = theory::absorption_curve(point.n, low, high).into_iter();
+        let curve = curve.map(|(d, share)| plot::Point::at(d, share));
+        Series::new(Look::Line, "Gaussian, same size and rank", THEORY, curve)
+    });
+    let each = measured(curves, |point| point.d).into_iter();
+    // Thin lines would repeat the one curve.
+    let each = each.filter(|series| !full || series.look != Look::Thin);
+    let series = gaussian.into_iter().chain(each).collect();
+    panel(title, "dimension d", "share of test images inside", series)
 }
 
-/// Shares inside, one curve per series.
-fn panel(
-    title: &str,
-    label: &str,
-    x: fn(&Point) -> u64,
-    series: &[(String, Vec<&Point>)],
-    theory_each: bool,
-) -> Chart {
-    let share = match theory_each {
-        true => "share inside",
-        false => "share of test images inside",
-    };
-    // One Gaussian curve serves all series only if every rank equals the dimension, at least where the curve is above 0.001.
-    let mut all = series.iter().flat_map(|(_, points)| points);
-    let full =
-        all.all(|point| point.rank == Some(point.d) || point.theory.is_none_or(|null| null < 1e-3));
-    let mut drawn: Vec<Series> = Vec::new();
-    if full && !theory_each {
-        let label = "Gaussian, same size and rank";
-        drawn.push(Series::new(Look::Line, label, THEORY, null(series)));
-    }
-    for (style, (name, points)) in series.iter().enumerate() {
-        let mut points = points.clone();
-        points.sort_by_key(|point| x(point));
-        if theory_each || !full {
-            let known = points
-                .iter()
-                .filter_map(|point| Some(plot::Point::at(x(point) as f64, point.theory?)));
-            drawn.push(Series::new(Look::Thin, "", style, known));
-        }
-        let rates = points
-            .iter()
-            .map(|point| plot::Point::within(x(point) as f64, point.rate, point.interval95));
-        drawn.push(Series::new(Look::Curve, name, style, rates));
-    }
-    let y = Axis::linear(share).within(0.0, 1.0);
-    Chart::new(title, Axis::logarithmic(label), y, drawn)
+/// Curves with theory, by ascending positions.
+fn measured(curves: &Curves, x: fn(&Point) -> u64) -> Vec<Series> {
+    let each = curves
+        .iter()
+        .enumerate()
+        .flat_map(|(style, (name, points))| {
+            let sorted = points.iter().sorted_by_key(|point| x(point));
+            let points = sorted.map(|p| {
+                (
+                    plot::Point::within(x(p) as f64, p.rate, p.interval95),
+                    p.theory,
+                )
+            });
+            plot::with_theory(name, style, points)
+        });
+    each.collect()
+}
+
+fn panel(title: &str, x: &str, y: &str, series: Vec<Series>) -> Chart {
+    let y = Axis::linear(y).within(0.0, 1.0);
+    Chart::new(title, Axis::logarithmic(x), y, series)
 }
 
 /// Figure 5: the share of vertices whose images lie in the hull of the other images, against the dimension of the images.
@@ -153,12 +135,8 @@ fn cubes(experiment: &Experiment) -> Option<Figure> {
         Axis::linear("share that looks inside").within(0.0, 1.0),
         series.collect(),
     );
-    (!cubes.is_empty()).then(|| Figure {
-        title: "Vertices of a cube that look interpolated".into(),
-        note: note(
-            experiment,
-            "random linear maps of the vertices of a cube in d dimensions",
-        ),
-        panels: vec![panel],
-    })
+    let about = "random linear maps of the vertices of a cube in d dimensions";
+    let title = "Vertices of a cube that look interpolated";
+    let panel = (!cubes.is_empty()).then_some(panel);
+    Figure::new(title, note(experiment, about), panel).drawn()
 }

@@ -2,7 +2,7 @@
 
 use super::axis::{Scale, written};
 use super::drawing::{
-    Anchor, Area, BLACK, Colour, Drawing, NORMAL, Place, fitted, solid, widest, width,
+    Area, BLACK, Colour, Drawing, END, MIDDLE, NORMAL, Place, START, fitted, solid, widest, width,
 };
 use super::style::{Mark, Style};
 use super::{Chart, Look, Point, Series, names};
@@ -40,7 +40,9 @@ const BETWEEN: f64 = 14.0;
 /// A chart with the positions of its parts.
 pub struct Frame<'c> {
     chart: &'c Chart,
-    panel: Area,
+    corner: Place,
+    /// Width and height in points.
+    pub size: (f64, f64),
     plot: Area,
     x: Scale,
     y: Scale,
@@ -64,28 +66,24 @@ impl<'c> Frame<'c> {
         let lift = if rows && !wide { LIFT } else { 0.0 };
         let row = lift + ROW + STEP * dots(&chart.series).saturating_sub(1) as f64;
         let ticks: Vec<String> = y.ticks.iter().map(|tick| written(*tick)).collect();
-        let (left, across) = match (rows, wide) {
-            (true, true) => (labels, ROWS),
-            (true, false) => (BESIDE, NARROW),
-            (false, true) => (widest(&ticks), WIDE.0),
-            (false, false) => (widest(&ticks), CURVES.0),
-        };
-        let high = match (rows, wide) {
-            (true, _) => row * chart.rows.len() as f64,
-            (false, true) => WIDE.1,
-            (false, false) => CURVES.1,
+        let high = row * chart.rows.len() as f64;
+        let (left, size) = match (rows, wide) {
+            (true, true) => (labels, (ROWS, high)),
+            (true, false) => (BESIDE, (NARROW, high)),
+            (false, true) => (widest(&ticks), WIDE),
+            (false, false) => (widest(&ticks), CURVES),
         };
         let left = left + BESIDE;
         let legend_left = if rows { BESIDE } else { left };
         let head = if chart.title.is_empty() { 0.0 } else { HEAD };
-        let legend = entries(chart, (legend_left, head), left + across);
+        let legend = entries(chart, (legend_left, head), left + size.0);
         let above = legend.last().map_or(head, |((_, top), ..)| top + LEGEND) + ABOVE;
-        let plot = Area::sized((left, above), (across, high));
+        let plot = Area::sized((left, above), size);
         let right = if rows { notes + 20.0 } else { 12.0 };
-        let size = (plot.right + right, plot.bottom + FOOT);
         Frame {
             chart,
-            panel: Area::sized((0.0, 0.0), size),
+            corner: (0.0, 0.0),
+            size: (plot.right + right, plot.bottom + FOOT),
             plot,
             x,
             y,
@@ -95,36 +93,24 @@ impl<'c> Frame<'c> {
         }
     }
 
-    /// Width and height in points.
-    pub fn size(&self) -> (f64, f64) {
-        let Area {
-            left,
-            top,
-            right,
-            bottom,
-        } = self.panel;
-        (right - left, bottom - top)
-    }
-
-    /// The height above the plot.
+    /// The height above the plot of a panel whose corner is at 0.
     pub fn head(&self) -> f64 {
-        self.plot.top - self.panel.top
+        self.plot.top
     }
 
-    /// Moves the panel by a distance, and its plot so that there is this height above it.
+    /// Moves the panel from 0 to a corner, and its plot so that there is this height above it.
     pub fn place(&mut self, (x, y): Place, head: f64) {
-        let lower = head - self.head();
-        self.plot = self.plot.moved((x, y + lower));
-        self.panel = self.panel.moved((x, y));
-        self.panel.bottom += lower;
+        self.size.1 += head - self.head();
+        self.plot = self.plot.moved((x, y + head - self.head()));
+        self.corner = (x, y);
     }
 
     /// Draws the panel where it is.
     pub fn draw(&self, drawing: &mut Drawing) {
-        let (x, y) = (self.panel.left, self.panel.top);
+        let (x, y) = self.corner;
         let middle = self.plot.at(0.5, 0.0).0;
         let title = fitted(&self.chart.title, NORMAL, 2.0 * (middle - x));
-        drawing.text(&title, NORMAL, (middle, y + 9.0), Anchor::Middle);
+        drawing.text(&title, NORMAL, (middle, y + 9.0), MIDDLE);
         for ((left, top), label, series) in &self.legend {
             sample(drawing, (x + left, y + top + 0.5 * LEGEND), label, series);
         }
@@ -135,39 +121,37 @@ impl<'c> Frame<'c> {
         } else {
             self.across(drawing, &self.y, &self.chart.y.label);
         }
-        let numbered = || self.chart.series.iter().enumerate();
-        numbered().for_each(|(number, series)| self.band(drawing, number, series));
-        numbered().for_each(|(number, series)| self.series(drawing, number, series));
-        self.names(drawing);
+        let all = self.marks();
+        for (series, marks) in &all {
+            Style::of(series.style).band(drawing, series.look, marks);
+        }
+        for (series, marks) in &all {
+            Style::of(series.style).draw(drawing, series.look, marks);
+        }
+        let marks: Vec<Mark> = all.into_iter().flat_map(|(_, marks)| marks).collect();
+        names::draw(drawing, self.plot, &marks);
     }
 
     /// Grounds, labels and notes of the rows.
     fn rows(&self, drawing: &mut Drawing) {
-        let (start, end) = (self.panel.left + BESIDE, self.panel.right - BESIDE);
+        let left = self.corner.0;
+        let (start, end) = (left + BESIDE, left + self.size.0 - BESIDE);
         let heading = (end, self.plot.top - 0.5 * ABOVE);
-        drawing.text(&self.chart.notes, NORMAL, heading, Anchor::End);
+        drawing.text(&self.chart.notes, NORMAL, heading, END);
         for (number, row) in self.chart.rows.iter().enumerate() {
             let top = self.plot.top + self.row * number as f64;
-            let bottom = top + self.row;
-            let ground = Area {
-                top,
-                bottom,
-                ..self.panel
-            };
             if number % 2 == 0 {
+                let ground = Area::sized((left, top), (self.size.0, self.row));
                 drawing.fill(&ground.corners(), SHADE, 1.0);
             }
-            let middle = 0.5 * (top + self.lift + bottom);
-            drawing.text(&row.note, NORMAL, (end, middle), Anchor::End);
-            let (at, most, anchor) = match self.lift > 0.0 {
-                true => (
-                    (start, top + 0.5 * self.lift + 2.0),
-                    end - start,
-                    Anchor::Start,
-                ),
-                false => ((self.plot.left - BESIDE, middle), LABEL, Anchor::End),
+            let middle = top + 0.5 * (self.lift + self.row);
+            drawing.text(&row.note, NORMAL, (end, middle), END);
+            let (at, anchor) = match self.lift > 0.0 {
+                true => ((start, top + 0.5 * self.lift + 2.0), START),
+                false => ((self.plot.left - BESIDE, middle), END),
             };
-            drawing.text(&fitted(&row.label, NORMAL, most), NORMAL, at, anchor);
+            let label = fitted(&row.label, NORMAL, LABEL.min(end - start));
+            drawing.text(&label, NORMAL, at, anchor);
         }
     }
 
@@ -180,15 +164,15 @@ impl<'c> Frame<'c> {
             drawing.line(&[(x, self.plot.top), (x, bottom + 4.0)], solid(FAINT, 0.5));
             let text = written(*tick);
             let half = 0.5 * width(&text, NORMAL);
-            if x - half > free && x + half <= self.panel.right + BESIDE {
-                drawing.text(&text, NORMAL, (x, bottom + 13.0), Anchor::Middle);
+            if x - half > free && x + half <= self.corner.0 + self.size.0 + BESIDE {
+                drawing.text(&text, NORMAL, (x, bottom + 13.0), MIDDLE);
                 free = x + half + SPACE;
             }
         }
         let [_, _, right, left] = self.plot.corners();
         drawing.line(&[left, right], solid(BLACK, 1.0));
         let (x, bottom) = self.plot.at(0.5, 1.0);
-        drawing.text(label, NORMAL, (x, bottom + 32.0), Anchor::Middle);
+        drawing.text(label, NORMAL, (x, bottom + 32.0), MIDDLE);
     }
 
     /// The axis to the left of the plot, with its label above.
@@ -197,12 +181,12 @@ impl<'c> Frame<'c> {
             let down = 1.0 - self.y.place(*tick).unwrap_or(0.0);
             let (x, y) = self.plot.at(0.0, down);
             drawing.line(&[(x, y), self.plot.at(1.0, down)], solid(FAINT, 0.5));
-            drawing.text(&written(*tick), NORMAL, (x - SPACE, y), Anchor::End);
+            drawing.text(&written(*tick), NORMAL, (x - SPACE, y), END);
         }
         let [top, .., bottom] = self.plot.corners();
         drawing.line(&[top, bottom], solid(BLACK, 1.0));
-        let label = (self.panel.left + BESIDE, self.plot.top - 0.5 * ABOVE - 2.0);
-        drawing.text(&self.chart.y.label, NORMAL, label, Anchor::Start);
+        let label = (self.corner.0 + BESIDE, self.plot.top - 0.5 * ABOVE - 2.0);
+        drawing.text(&self.chart.y.label, NORMAL, label, START);
     }
 
     /// The position of a value of a series; `None` for one that cannot be shown.
@@ -219,62 +203,27 @@ impl<'c> Frame<'c> {
         Some((self.plot.at(share, 0.0).0, self.plot.top + down))
     }
 
-    /// The points of a series on the drawing.
-    fn marks(&self, number: usize, series: &'c Series) -> Vec<(Mark, &'c Point)> {
-        let marks = series.points.iter().filter_map(|point| {
+    /// Each series with its points on the drawing.
+    fn marks(&self) -> Vec<(&'c Series, Vec<Mark<'c>>)> {
+        let mark = |number: usize, point: &'c Point| {
             let ends = |ends: Option<[f64; 2]>| {
                 let [low, high] = ends?.map(|end| self.at(number, point.x, end));
                 Some([low?, high?])
             };
-            let mark = Mark {
+            Some(Mark {
                 at: self.at(number, point.x, point.y)?,
                 ends: ends(point.ends),
                 core: ends(point.core),
                 half: 0.5 * (self.row - self.lift) - 2.0,
-            };
-            Some((mark, point))
-        });
-        marks.collect()
-    }
-
-    /// The band of a curve with intervals.
-    fn band(&self, drawing: &mut Drawing, number: usize, series: &'c Series) {
-        let marks = self.marks(number, series);
-        let ends: Vec<[Place; 2]> = marks.iter().filter_map(|(mark, _)| mark.ends).collect();
-        if series.look == Look::Curve && ends.len() > 1 {
-            let upper = ends.iter().map(|[_, high]| *high);
-            let lower = ends.iter().rev().map(|[low, _]| *low);
-            let corners: Vec<Place> = upper.chain(lower).collect();
-            drawing.fill(&corners, Style::of(series.style).colour, 0.18);
-        }
-    }
-
-    /// The line of a series and its points. The only point of a curve has a whisker in place of a band.
-    fn series(&self, drawing: &mut Drawing, number: usize, series: &'c Series) {
-        let style = Style::of(series.style);
-        let marks = self.marks(number, series);
-        let places: Vec<Place> = marks.iter().map(|(mark, _)| mark.at).collect();
-        style.line(drawing, series.look, &places);
-        for (mark, _) in &marks {
-            let ends = mark
-                .ends
-                .filter(|_| series.look != Look::Curve || marks.len() == 1);
-            style.mark(drawing, series.look, Mark { ends, ..*mark });
-        }
-    }
-
-    /// The names of points, in front of everything.
-    fn names(&self, drawing: &mut Drawing) {
+                name: &point.name,
+            })
+        };
         let numbered = self.chart.series.iter().enumerate();
-        let marks: Vec<_> = numbered
-            .flat_map(|(number, series)| self.marks(number, series))
-            .collect();
-        let points: Vec<Place> = marks.iter().map(|(mark, _)| mark.at).collect();
-        let named = marks
-            .iter()
-            .map(|(mark, point)| (mark.at, point.name.as_str()));
-        let named: Vec<_> = named.filter(|(_, name)| !name.is_empty()).collect();
-        names::draw(drawing, self.plot, &named, &points);
+        let all = numbered.map(|(number, series)| {
+            let marks = series.points.iter().filter_map(|point| mark(number, point));
+            (series, marks.collect())
+        });
+        all.collect()
     }
 }
 
@@ -313,7 +262,8 @@ fn sample(drawing: &mut Drawing, (x, y): Place, label: &str, series: &Series) {
         ends: whisker.then_some([at(0.0), at(1.0)]),
         core: (series.look == Look::Quantiles).then_some([at(0.25), at(0.75)]),
         half: SPACE,
+        name: "",
     };
     style.mark(drawing, series.look, mark);
-    drawing.text(label, NORMAL, (x + SAMPLE + SPACE, y), Anchor::Start);
+    drawing.text(label, NORMAL, (x + SAMPLE + SPACE, y), START);
 }

@@ -4,11 +4,12 @@
 use crate::report::numerals::filled;
 use ab_glyph::{Font, FontRef, OutlineCurve};
 use image::{Rgb, RgbImage};
+use itertools::Itertools;
 use maud::{Markup, html};
+use std::f64::consts::TAU;
 use std::sync::LazyLock;
 use tiny_skia::{
-    Color, FillRule, LineJoin, Paint, Path, PathBuilder, PathSegment, Pixmap, Point, StrokeDash,
-    Transform,
+    Color, FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Point, StrokeDash, Transform,
 };
 
 /// Pixels per point: fine enough for print.
@@ -35,6 +36,9 @@ static FONT: LazyLock<Option<(FontRef, f32)>> = LazyLock::new(|| {
     let em = font.units_per_em()?;
     Some((font, em))
 });
+
+/// The corners of a disc.
+const CORNERS: u32 = 24;
 
 /// A position, in points from the upper left corner.
 pub type Place = (f64, f64);
@@ -104,23 +108,20 @@ pub const fn solid(colour: Colour, width: f64) -> Stroke {
     }
 }
 
-/// The end of a text that is at its position, or its middle.
-#[derive(Debug, Clone, Copy)]
-pub enum Anchor {
-    Start,
-    Middle,
-    End,
-}
+/// The share of a text that is to the left of its position, and SVG's word for it.
+pub type Anchor = (f64, &'static str);
+pub const START: Anchor = (0.0, "start");
+pub const MIDDLE: Anchor = (0.5, "middle");
+pub const END: Anchor = (1.0, "end");
 
-/// An outline that is stroked, then filled. An SVG has the text in place of its outline.
+/// An outline that is stroked, then filled, with the SVG that looks like it.
 #[derive(Debug, Clone)]
 struct Shape {
     path: Path,
     stroke: Option<Stroke>,
     /// A colour with its opacity.
     fill: Option<(Colour, f64)>,
-    /// A text with its size, the position of its base line, and what of it is there.
-    text: Option<(String, f64, Place, &'static str)>,
+    svg: Markup,
 }
 
 /// Shapes from the rearmost to the foremost, on white.
@@ -132,55 +133,61 @@ pub struct Drawing {
 }
 
 impl Drawing {
-    fn add(&mut self, path: Option<Path>, stroke: Option<Stroke>, fill: Option<(Colour, f64)>) {
+    fn add(
+        &mut self,
+        path: Option<Path>,
+        stroke: Option<Stroke>,
+        fill: Option<(Colour, f64)>,
+        svg: Markup,
+    ) {
         self.shapes.extend(path.map(|path| Shape {
             path,
             stroke,
             fill,
-            text: None,
+            svg,
         }));
     }
 
     /// A line through some positions.
     pub fn line(&mut self, through: &[Place], stroke: Stroke) {
-        self.add(outline(through).finish(), Some(stroke), None);
+        let dash = stroke.dash.iter().join(" ");
+        let svg = html! {
+            polyline points=(corners(through)) fill="none" stroke=(hex(stroke.colour)) stroke-width=(stroke.width)
+                stroke-dasharray=[Some(dash).filter(|dash| !dash.is_empty())] {}
+        };
+        self.add(outline(through), Some(stroke), None, svg);
     }
 
     /// A filled polygon.
-    pub fn fill(&mut self, corners: &[Place], colour: Colour, opacity: f64) {
-        let mut path = outline(corners);
-        path.close();
-        self.add(path.finish(), None, Some((colour, opacity)));
+    pub fn fill(&mut self, around: &[Place], colour: Colour, opacity: f64) {
+        let svg = html! { polygon points=(corners(around)) fill=(hex(colour)) fill-opacity=(short(opacity)) {} };
+        self.add(outline(around), None, Some((colour, opacity)), svg);
     }
 
     pub fn disc(&mut self, (x, y): Place, radius: f64, colour: Colour) {
-        let circle = PathBuilder::from_circle(x as f32, y as f32, radius as f32);
-        self.add(circle, None, Some((colour, 1.0)));
+        let corners = (0..CORNERS).map(|corner| {
+            let (sin, cos) = (TAU * f64::from(corner) / f64::from(CORNERS)).sin_cos();
+            (x + radius * cos, y + radius * sin)
+        });
+        self.fill(&corners.collect::<Vec<_>>(), colour, 1.0);
     }
 
     /// A line of text, in the middle of its height at a position.
-    pub fn text(&mut self, text: &str, size: f64, (x, y): Place, anchor: Anchor) {
-        let (shift, name) = match anchor {
-            Anchor::Start => (0.0, "start"),
-            Anchor::Middle => (0.5, "middle"),
-            Anchor::End => (1.0, "end"),
-        };
+    pub fn text(&mut self, text: &str, size: f64, (x, y): Place, (share, anchor): Anchor) {
         let base = y + HALF * size;
-        if let Some(path) = letters(text, size, (x - shift * width(text, size), base)) {
-            self.shapes.push(Shape {
-                path,
-                stroke: None,
-                fill: Some((BLACK, 1.0)),
-                text: Some((text.into(), size, (x, base), name)),
-            });
-        }
+        let svg = html! {
+            text x=(short(x)) y=(short(base)) font-size=(size) text-anchor=(anchor) { (text) }
+        };
+        let path = letters(text, size, (x - share * width(text, size), base));
+        self.add(path, None, Some((BLACK, 1.0)), svg);
     }
 
     /// Text that may lie on lines: its letters have a white edge.
     pub fn name(&mut self, text: &str, at: Place) {
-        self.text(text, NORMAL, at, Anchor::Start);
+        self.text(text, NORMAL, at, START);
         if let Some(shape) = self.shapes.last_mut() {
             shape.stroke = Some(EDGE);
+            shape.svg = html! { g stroke="white" stroke-width=(EDGE.width) { (shape.svg) } };
         }
     }
 
@@ -191,7 +198,7 @@ impl Drawing {
             svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(alt) width=(width) height=(height)
                 viewBox=(format!("0 0 {width} {height}")) font-family=(FAMILY) paint-order="stroke" stroke-linejoin="round" {
                 rect width="100%" height="100%" fill="white" {}
-                @for shape in &self.shapes { (shape.svg()) }
+                @for shape in &self.shapes { (shape.svg) }
             }
         }
     }
@@ -214,25 +221,6 @@ impl Drawing {
 }
 
 impl Shape {
-    fn svg(&self) -> Markup {
-        let hex = |[red, green, blue]: Colour| format!("#{red:02x}{green:02x}{blue:02x}");
-        let (fill, stroke) = (self.fill, self.stroke);
-        let dash = stroke.map(|stroke| stroke.dash.iter().map(|length| format!("{length} ")));
-        html! {
-            g fill=(fill.map_or("none".into(), |(colour, _)| hex(colour)))
-                fill-opacity=[fill.map(|(_, opacity)| short(opacity)).filter(|opacity| *opacity < 1.0)]
-                stroke=[stroke.map(|stroke| hex(stroke.colour))] stroke-width=[stroke.map(|stroke| stroke.width)]
-                stroke-dasharray=[dash.map(String::from_iter).filter(|dash| !dash.is_empty())] {
-                @match &self.text {
-                    Some((text, size, (x, y), anchor)) => {
-                        text x=(short(*x)) y=(short(*y)) font-size=(size) text-anchor=(anchor) { (text) }
-                    }
-                    None => path d=(data(&self.path)) {},
-                }
-            }
-        }
-    }
-
     fn paint(&self, map: &mut Pixmap) {
         let scale = Transform::from_scale(SCALE as f32, SCALE as f32);
         let paint = |[red, green, blue]: Colour, opacity: f64| {
@@ -261,28 +249,27 @@ fn short(length: f64) -> f64 {
     (100.0 * length).round() / 100.0
 }
 
-/// A path as SVG writes it.
-fn data(path: &Path) -> String {
-    let at = |point: Point| format!("{} {}", short(point.x.into()), short(point.y.into()));
-    let segments = path.segments().map(|segment| match segment {
-        PathSegment::MoveTo(to) => format!("M{}", at(to)),
-        PathSegment::LineTo(to) => format!("L{}", at(to)),
-        PathSegment::QuadTo(by, to) => format!("Q{} {}", at(by), at(to)),
-        PathSegment::CubicTo(by, then, to) => format!("C{} {} {}", at(by), at(then), at(to)),
-        PathSegment::Close => "Z".into(),
-    });
-    segments.collect()
+/// Positions as SVG writes them.
+fn corners(places: &[Place]) -> String {
+    let mut each = places
+        .iter()
+        .map(|(x, y)| format!("{},{}", short(*x), short(*y)));
+    each.join(" ")
 }
 
-fn outline(places: &[Place]) -> PathBuilder {
+fn hex([red, green, blue]: Colour) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+fn outline(places: &[Place]) -> Option<Path> {
     let mut path = PathBuilder::new();
-    for (number, (x, y)) in places.iter().enumerate() {
-        match number {
-            0 => path.move_to(*x as f32, *y as f32),
-            _ => path.line_to(*x as f32, *y as f32),
-        }
+    if let Some((x, y)) = places.first() {
+        path.move_to(*x as f32, *y as f32);
     }
-    path
+    places
+        .iter()
+        .for_each(|(x, y)| path.line_to(*x as f32, *y as f32));
+    path.finish()
 }
 
 /// The outlines of the letters of a text, from the left end of its base line.
@@ -295,19 +282,18 @@ fn letters(text: &str, size: f64, (x, y): Place) -> Option<Path> {
         let glyph = font.glyph_id(letter);
         let at = |p: ab_glyph::Point| Point::from_xy(left + scale * p.x, base - scale * p.y);
         for curve in font.outline(glyph).into_iter().flat_map(|all| all.curves) {
-            let (OutlineCurve::Line(start, _)
-            | OutlineCurve::Quad(start, ..)
-            | OutlineCurve::Cubic(start, ..)) = curve;
-            if path.last_point() != Some(at(start)) {
-                path.move_to(at(start).x, at(start).y);
-            }
-            match curve {
-                OutlineCurve::Line(_, to) => path.line_to(at(to).x, at(to).y),
-                // The letters of a TrueType font have no cubic curves.
-                OutlineCurve::Quad(_, by, to) | OutlineCurve::Cubic(_, by, _, to) => {
-                    path.quad_to(at(by).x, at(by).y, at(to).x, at(to).y);
+            // The letters of a TrueType font have no cubic curves.
+            let [from, by, to] = match curve {
+                OutlineCurve::Line(from, to) => [from, to, to],
+                OutlineCurve::Quad(from, by, to) | OutlineCurve::Cubic(from, by, _, to) => {
+                    [from, by, to]
                 }
             }
+            .map(at);
+            if path.last_point() != Some(from) {
+                path.move_to(from.x, from.y);
+            }
+            path.quad_to(by.x, by.y, to.x, to.y);
         }
         left += scale * font.h_advance_unscaled(glyph);
     }

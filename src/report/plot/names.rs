@@ -1,6 +1,7 @@
 //! Names beside points: each covers no other name and no point, where there is room.
 
-use super::drawing::{Area, Drawing, LINE, NORMAL, Place, solid, width};
+use super::drawing::{Area, Drawing, LINE, NORMAL, solid, width};
+use super::style::Mark;
 use itertools::iproduct;
 
 /// Points: half the side of the square that a point keeps free, and the distance from a point to its name.
@@ -10,12 +11,17 @@ const BESIDE: f64 = 9.0;
 /// How many lines away from its point a name may be.
 const LINES: i32 = 24;
 
-/// Draws names of points beside them or else in the nearest free line, joined to their points by a line; `points` are those
-/// that names avoid. Names of points at the upper end may reach a little above the plot.
-pub fn draw(drawing: &mut Drawing, plot: Area, named: &[(Place, &str)], points: &[Place]) {
-    let square = |(x, y): &Place| Area::sized((x - FREE, y - FREE), (2.0 * FREE, 2.0 * FREE));
-    let mut taken: Vec<Area> = points.iter().map(square).collect();
-    for &((x, y), name) in named {
+/// Draws the names of those points that have one: beside them, or else in the nearest free line and joined to the point by a
+/// line. Names of points at the upper end may reach a little above the plot.
+pub fn draw(drawing: &mut Drawing, plot: Area, marks: &[Mark]) {
+    let square = |&Mark { at: (x, y), .. }: &Mark| {
+        Area::sized((x - FREE, y - FREE), (2.0 * FREE, 2.0 * FREE))
+    };
+    let mut taken: Vec<Area> = marks.iter().map(square).collect();
+    for &Mark {
+        at: (x, y), name, ..
+    } in marks.iter().filter(|mark| !mark.name.is_empty())
+    {
         let wide = width(name, NORMAL);
         let lefts = [x + BESIDE, x - BESIDE - wide, x - 0.5 * wide];
         let lines = iproduct!(0..=LINES, [LINE, -LINE]).map(|(line, one)| f64::from(line) * one);

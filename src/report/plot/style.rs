@@ -47,13 +47,14 @@ const OF_THEORY: Style = style([150, 0, 60], &[1.5, 2.0], DIAMOND);
 
 /// A point of a series on a drawing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Mark {
+pub struct Mark<'c> {
     pub at: Place,
     /// Ends of the thin line, and of the thick one.
     pub ends: Option<[Place; 2]>,
     pub core: Option<[Place; 2]>,
     /// Half the height of a line across a row.
     pub half: f64,
+    pub name: &'c str,
 }
 
 impl Style {
@@ -65,6 +66,28 @@ impl Style {
         }
     }
 
+    /// Draws the band of a curve with intervals.
+    pub fn band(self, drawing: &mut Drawing, look: Look, marks: &[Mark]) {
+        let ends = || marks.iter().filter_map(|mark| mark.ends);
+        if look == Look::Curve && ends().count() > 1 {
+            let upper = ends().map(|[_, high]| high);
+            let lower = ends().rev().map(|[low, _]| low);
+            drawing.fill(&upper.chain(lower).collect::<Vec<_>>(), self.colour, 0.18);
+        }
+    }
+
+    /// Draws the line of a series and its points. The only point of a curve has a whisker in place of a band.
+    pub fn draw(self, drawing: &mut Drawing, look: Look, marks: &[Mark]) {
+        let through: Vec<Place> = marks.iter().map(|mark| mark.at).collect();
+        self.line(drawing, look, &through);
+        for mark in marks {
+            let ends = mark
+                .ends
+                .filter(|_| look != Look::Curve || marks.len() == 1);
+            self.mark(drawing, look, Mark { ends, ..*mark });
+        }
+    }
+
     /// Draws the line of a series through its points.
     pub fn line(self, drawing: &mut Drawing, look: Look, through: &[Place]) {
         let thin = solid(self.colour, 0.75);
@@ -72,8 +95,7 @@ impl Style {
             (Look::Thin, &[(x, y)]) => drawing.line(&[(x - DASH, y), (x + DASH, y)], thin),
             (Look::Thin, _) => drawing.line(through, thin),
             (Look::Curve | Look::Line, _) => {
-                let dash = self.dash;
-                let normal = solid(self.colour, 1.5);
+                let (dash, normal) = (self.dash, solid(self.colour, 1.5));
                 drawing.line(through, Stroke { dash, ..normal });
             }
             _ => {}
