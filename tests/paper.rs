@@ -323,8 +323,8 @@ fn runs_add_their_experiments_to_the_folder() {
     assert_eq!(rows(&folder, "out/points.parquet"), all);
     let page = read(&folder, "out/report.html");
     let headings = [
-        "Samples of a law",
-        "Images by their pixels",
+        "A new sample inside the hull",
+        "Inside the hull of the training images: pixel space",
         "Vertices of a cube",
     ];
     let places = headings.map(|heading| page.find(&format!("<h2>{heading}")).unwrap());

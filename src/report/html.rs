@@ -4,14 +4,13 @@
 //! Every report is made of these parts, so that all look the same: readable on a phone (wide tables scroll, figures shrink),
 //! printable (folded parts are unfolded), and accessible (headings, captions and alternative texts for screen readers).
 
-use super::plot::{self, Figure, drawing::SCALE};
+use super::plot::{self, Figure};
+use super::sheet::WIDTH;
 pub use super::text_table::Table;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use image::{ImageFormat, ImageReader};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
-use std::io::Cursor;
 
 /// The factors by which a figure may shrink on a narrow screen before it scrolls, and grow on a wide one.
 const LEAST: f64 = 0.75;
@@ -140,43 +139,36 @@ fn breakable(name: &str) -> Markup {
     }
 }
 
-/// A figure: as SVG, and as another one for narrow screens if that differs.
+/// A figure as SVG, and as another one for narrow screens.
 pub fn figure(figure: &Figure, alt: &str, caption: &str) -> Markup {
-    let [wide, narrow] = [false, true].map(|narrow| shown(figure, narrow, alt));
-    let both = match narrow.0 == wide.0 {
-        true => vec![(wide, None)],
-        false => vec![(wide, Some("wide")), (narrow, Some("narrow"))],
+    let drawing = |narrow| plot::drawing(figure, narrow);
+    let drawings = [("wide", drawing(false)), ("narrow", drawing(true))];
+    // It shrinks and grows with the screen.
+    let limits = |width: f64| {
+        let (least, most) = (LEAST * width, MOST * width);
+        format!("min-width:{least:.0}px;max-width:min(100%,{most:.0}px)")
     };
     html! {
         figure {
-            @for (svg, class) in &both {
-                div class=[class] { div.scroll role="region" aria-label=(alt) tabindex="0" { (svg) } }
+            @for (class, drawing) in drawings {
+                div class=(class) {
+                    div.scroll role="region" aria-label=(alt) tabindex="0" {
+                        div style=(limits(drawing.width)) { (drawing.svg(alt)) }
+                    }
+                }
             }
             @if !caption.is_empty() { figcaption { (caption) } }
         }
     }
 }
 
-/// A figure as SVG in a box that shrinks and grows with the screen.
-fn shown(figure: &Figure, narrow: bool, alt: &str) -> Markup {
-    let drawing = plot::drawing(figure, narrow);
-    let (least, most) = (LEAST * drawing.width, MOST * drawing.width);
-    let limits = format!("min-width:{least:.0}px;max-width:min(100%,{most:.0}px)");
-    html! { div style=(limits) { (drawing.svg(alt)) } }
-}
-
-/// A contact sheet, a PNG file of twice the size at which it is shown. On a narrow screen it scrolls.
+/// A contact sheet, a PNG file of more pixels than its width on the page. On a narrow screen it scrolls.
 pub fn sheet(png: &[u8], alt: &str) -> Markup {
     let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png));
-    let size = ImageReader::with_format(Cursor::new(png), ImageFormat::Png).into_dimensions();
-    let (width, height) = size.map_or((None, None), |(width, height)| {
-        let points = |pixels: u32| Some((f64::from(pixels) / SCALE) as u32);
-        (points(width), points(height))
-    });
     html! {
         figure.sheet {
             div.scroll role="region" aria-label=(alt) tabindex="0" {
-                img src=(source) alt=(alt) width=[width] height=[height];
+                img src=(source) alt=(alt) width=(WIDTH);
             }
         }
     }

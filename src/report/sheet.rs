@@ -4,7 +4,7 @@
 
 use super::numerals::{number, percent};
 use super::plot::drawing::{
-    Anchor, Drawing, LINE, Place, SCALE, SMALL, TINY, TITLE, fitted, wrapped,
+    Drawing, LINE, Place, SCALE, SMALL, START, TINY, TITLE, fitted, wrapped,
 };
 use super::plot::to_png;
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ const WEIGHT: f64 = 0.01;
 
 /// Widths in points: of a query without a certificate, and of the sheet, in which one with a certificate takes a row.
 const QUERY: f64 = 3.0 * (CELL + GAP) + 3.0 * GAP;
-const WIDTH: f64 = (ROWS + 5) as f64 * (CELL + GAP) + 4.0 * GAP + 2.0 * MARGIN;
+pub const WIDTH: f64 = (ROWS + 5) as f64 * (CELL + GAP) + 4.0 * GAP + 2.0 * MARGIN;
 
 /// The height of a query with its texts.
 const HEIGHT: f64 = 2.0 * LINE + CELL + 3.0 * BELOW + 1.5 * GAP;
@@ -207,11 +207,12 @@ impl<'a> Sheet<'a> {
         sheet.lines(space, TITLE);
         sheet.lines(distances(picks), SMALL);
         NOTES.iter().for_each(|note| sheet.lines(note, SMALL));
-        sheet.section(
-            "Most interpolated: inside, or least far outside",
-            &picks.interpolated,
-        )?;
+        let interpolated = "Most interpolated: inside, or least far outside";
+        sheet.section(interpolated, &picks.interpolated)?;
         sheet.section("Most extrapolated", &picks.extrapolated)?;
+        if picks.extrapolated.is_empty() {
+            sheet.lines("No query is outside", TITLE);
+        }
         Ok(sheet)
     }
 
@@ -220,7 +221,7 @@ impl<'a> Sheet<'a> {
         for line in wrapped(text, size, WIDTH - 2.0 * MARGIN) {
             let height = LINE.max(1.7 * size);
             let at = (MARGIN, self.drawing.height + 0.5 * height);
-            self.drawing.text(&line, size, at, Anchor::Start);
+            self.drawing.text(&line, size, at, START);
             self.drawing.height += height;
         }
     }
@@ -255,7 +256,7 @@ impl<'a> Sheet<'a> {
         for text in captions(pick, self.margins, pictures) {
             let text = fitted(&text, SMALL, most);
             let at = (self.at.0, self.at.1 + 0.5 * LINE);
-            self.drawing.text(&text, SMALL, at, Anchor::Start);
+            self.drawing.text(&text, SMALL, at, START);
             self.at.1 += LINE;
         }
         self.at.1 += 3.0;
@@ -302,7 +303,7 @@ impl<'a> Sheet<'a> {
         for (line, text) in texts.iter().enumerate() {
             let text = fitted(text, TINY, CELL + GAP - 2.0);
             let at = (x, y + CELL + 8.0 + BELOW * line as f64);
-            self.drawing.text(&text, TINY, at, Anchor::Start);
+            self.drawing.text(&text, TINY, at, START);
         }
         self.at.0 += CELL + GAP;
     }
@@ -335,19 +336,11 @@ fn distances(picks: &Picks) -> &'static str {
 /// The lines above a query: its name and class; its verdict and distances, or margins.
 pub fn captions(pick: &Pick, margins: bool, pictures: &Pictures) -> [String; 2] {
     let queries = &pictures.queries;
-    let (name, class) = (queries.name(pick.query), queries.class(pick.query));
-    let judged = judged(pick, margins);
-    [
-        if class.is_empty() {
-            name
-        } else {
-            format!("{name}, {class}")
-        },
-        match nearest(pick) {
-            Some(_) => format!("{judged}; nearest {}", number(pick.nearest_ratio)),
-            None => judged,
-        },
-    ]
+    let mut name = vec![queries.name(pick.query), queries.class(pick.query)];
+    name.retain(|part| !part.is_empty());
+    let ratio = nearest(pick).map(|_| format!("; nearest {}", number(pick.nearest_ratio)));
+    let found = judged(pick, margins) + &ratio.unwrap_or_default();
+    [name.join(", "), found]
 }
 
 /// The verdict, with the distance to the hull or, if that was not computed, the margin.

@@ -44,7 +44,7 @@ fn every_part_is_escaped_and_closed() {
     assert!(
         text.contains("<th scope=\"row\" class=\"name\">a|<wbr>b@<wbr>&lt;c&gt;</th><td>1</td>")
     );
-    assert!(text.contains("alt=\"&lt;script&gt;&quot;'&amp;\" width=\"2\" height=\"1\""));
+    assert!(text.contains("alt=\"&lt;script&gt;&quot;'&amp;\" width=\"892\""));
     assert!(text.contains("role=\"img\" aria-label=\"&lt;script&gt;&quot;'&amp;\""));
     assert!(text.contains("px;max-width:min(100%,"));
 }

@@ -76,14 +76,10 @@ impl Collection {
     /// How each experiment was made, as JSON.
     fn made(&self) -> Value {
         let each = self.experiments.iter().map(|experiment| {
-            json!({
-                "experiment": experiment.name,
-                "set_up": words::set_up(experiment),
-                "command": experiment.command,
-                "date": experiment.date,
-                "settings": experiment.settings,
-                "notes": experiment.notes,
-            })
+            let mut made = json!(experiment);
+            made["set_up"] = words::set_up(experiment).into();
+            made.as_object_mut().map(|made| made.remove("findings"));
+            made
         });
         each.collect()
     }
@@ -131,14 +127,9 @@ pub fn help() -> String {
 
 /// Writes all points as Parquet; the metadata say how each experiment was made.
 pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
-    let points = collection.findings().points;
-    columns::write(
-        path,
-        &collection.command,
-        &collection.made(),
-        &columns_of_points(),
-        &points,
-    )
+    let (made, points) = (collection.made(), collection.findings().points);
+    let columns = columns_of_points();
+    columns::write(path, &collection.command, &made, &columns, &points)
 }
 
 /// Curves of one data set: the series' name and its points.

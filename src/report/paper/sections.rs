@@ -1,7 +1,8 @@
 //! The experiments as sections, which a terminal and a page share.
 
+use super::figures::figure;
 use super::words::{reading, set_up};
-use super::{Collection, Experiment, curves, figures};
+use super::{Collection, Experiment, curves};
 use crate::report::columns::{TableColumn, columns};
 use crate::report::document::{self, Part, Section};
 use crate::report::html;
@@ -27,21 +28,14 @@ pub fn page(collection: &Collection) -> String {
 fn sections(collection: &Collection) -> Vec<Section> {
     let said = reading(&collection.findings()).into_iter().map(Part::Text);
     let mut all = vec![Section::new("What it says", said)];
-    let mut figures = figures(collection);
     all.extend(collection.experiments.iter().map(|experiment| {
-        let place = figures
-            .iter()
-            .position(|(name, _)| *name == experiment.name);
-        let figure = place.map(|place| figures.swap_remove(place).1);
-        let caption = figure.as_ref().map(|figure| figure.title.clone());
-        let figure = figure
-            .zip(caption)
-            .map(|(figure, caption)| Part::Figure(figure, caption));
+        let figure = figure(experiment);
+        let title = figure.as_ref().map(|figure| figure.title.clone());
         let mut parts = vec![Part::Text(set_up(experiment))];
-        parts.extend(figure);
+        parts.extend(figure.map(|figure| Part::Figure(figure, String::new())));
         parts.extend(tables(experiment).into_iter().map(Part::Table));
         parts.push(made(experiment));
-        Section::new(title(&experiment.name), parts)
+        Section::new(title.unwrap_or_else(|| experiment.name.clone()), parts)
     }));
     if !collection.notes.is_empty() {
         all.push(Section::page("Notes", html::list(&collection.notes)));
@@ -60,16 +54,6 @@ fn made(experiment: &Experiment) -> Part {
         (html::terms([("Date", experiment.date.as_str())]))
         (html::settings(&experiment.settings))
     })
-}
-
-/// The heading of an experiment.
-fn title(experiment: &str) -> &'static str {
-    match experiment {
-        "fig1" => "Samples of a law",
-        "pixels" => "Images by their pixels",
-        "latents" => "Images in latent space",
-        _ => "Vertices of a cube",
-    }
 }
 
 /// The tables of an experiment; those of another kind than its own are empty.

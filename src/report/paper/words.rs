@@ -154,13 +154,12 @@ fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
 }
 
 /// The N at which half of the new samples of figure 1 are inside, a sentence a setting.
-fn halves(findings: &Findings) -> impl Iterator<Item = String> {
+fn halves(findings: &Findings) -> Vec<String> {
     let settings = findings.halves.iter().chunk_by(|half| &half.data);
     let said = settings.into_iter().map(|(setting, halves)| {
         let mut each = halves.map(|half| {
-            let exactly = half
-                .exact
-                .map_or(String::new(), |n| format!(", exactly {}", grouped(n)));
+            let exactly = half.exact.map(|n| format!(", exactly {}", grouped(n)));
+            let exactly = exactly.unwrap_or_default();
             let measured = half.measured.map_or("none drawn".into(), grouped);
             format!("{measured} (d = {}{exactly})", half.d)
         });
@@ -169,5 +168,5 @@ fn halves(findings: &Findings) -> impl Iterator<Item = String> {
             each.join(", ")
         )
     });
-    said.collect::<Vec<_>>().into_iter()
+    said.collect()
 }
