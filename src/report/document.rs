@@ -1,6 +1,7 @@
 //! What a command says, as sections: a terminal shows their texts and tables, a page also figures and pictures.
 
 use super::html;
+use super::numerals::unbroken;
 use super::plot::Figure;
 use super::text_table::{Table, lines, paragraph};
 use maud::{Markup, html};
@@ -60,12 +61,8 @@ fn part_text(part: &Part) -> Option<String> {
         Part::Terms(terms) => Some(lines(terms.iter().cloned())),
         Part::Lines(lines) => Some(lines.join("\n") + "\n"),
         Part::Table(table) => {
-            let key = table
-                .key
-                .iter()
-                .map(|(name, help)| format!("{name}: {help}"));
-            let key = key.collect::<Vec<_>>().join(" ");
-            let texts = [paragraph(&table.caption), table.text(), paragraph(&key)];
+            let key = lines(table.key.iter().cloned());
+            let texts = [paragraph(&table.caption), table.text(), key];
             let known = texts.into_iter().filter(|text| text != "\n");
             Some(known.collect::<Vec<_>>().join("\n"))
         }
@@ -85,13 +82,13 @@ pub fn page(title: &str, sections: &[Section], date: &str) -> String {
 
 fn part_markup(part: &Part) -> Markup {
     match part {
-        Part::Text(text) => html! { p { (text) } },
-        Part::Terms(terms) => html::terms(terms.iter().cloned()),
+        Part::Text(text) => html! { p { (unbroken(text)) } },
+        Part::Terms(all) => terms(all),
         Part::Lines(lines) => html::list(lines),
         Part::Table(table) => html! {
             (html::table(table))
             @if !table.key.is_empty() {
-                (html::details("What the names mean", false, &html::terms(table.key.iter().cloned())))
+                (html::details("What the names mean", false, &terms(&table.key)))
             }
         },
         Part::Figure(figure, caption) => {
@@ -104,4 +101,13 @@ fn part_markup(part: &Part) -> Markup {
         }
         Part::Page(markup) => markup.clone(),
     }
+}
+
+/// Names, each with what is said about it.
+fn terms(terms: &[(String, String)]) -> Markup {
+    html::terms(
+        terms
+            .iter()
+            .map(|(name, text)| (name.clone(), unbroken(text))),
+    )
 }

@@ -3,9 +3,16 @@
 
 use super::text_table::NOTHING;
 use indicatif::HumanCount;
+use itertools::Itertools;
 
 /// Probabilities below this are all written `< 1e-12`.
 const LEAST: f64 = 1e-12;
+
+/// Units that stay on the line of their number.
+const UNITS: [&str; 5] = ["%", "s", "ms", "MiB", "GFLOP/s"];
+
+/// A blank at which no line ends.
+pub const NO_BREAK: &str = "\u{a0}";
 
 /// A share in percent, without the sign: one decimal; two where one decimal would round it to 0 or 100.
 pub fn percent(share: f64) -> String {
@@ -79,6 +86,21 @@ pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
         }
     }
     all
+}
+
+/// A text whose lines do not end between a number and its unit, nor beside an equals or a less-than sign.
+pub fn unbroken(text: &str) -> String {
+    let is_tied = |left: &str, right: &str| {
+        let unit = right.trim_end_matches(['.', ',', ';', ':', ')']);
+        let has_unit = left.ends_with(|last: char| last.is_ascii_digit()) && UNITS.contains(&unit);
+        has_unit || left.ends_with(['=', '<']) || ["=", "<"].contains(&right)
+    };
+    let words = text.split(' ').map(String::from);
+    let joined = words.coalesce(|left, right| match is_tied(&left, &right) {
+        true => Ok(left + NO_BREAK + &right),
+        false => Err((left, right)),
+    });
+    joined.into_iter().join(" ")
 }
 
 /// Texts joined by blanks into lines that fit; a text that does not fit has a line of its own.

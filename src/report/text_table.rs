@@ -1,6 +1,7 @@
 //! Tables of text, for a terminal and for a page. Both show a table in blocks that fit, each with the names of the rows.
 
 use super::columns::{TableColumn, as_field};
+use super::numerals::{NO_BREAK, unbroken};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 /// The width of a terminal, and of a block of a table, in letters.
@@ -180,21 +181,25 @@ pub(crate) fn table() -> comfy_table::Table {
 /// Names and texts side by side, within the width of a terminal.
 pub(crate) fn lines(lines: impl IntoIterator<Item = (String, String)>) -> String {
     let mut table = table();
-    table.add_rows(lines.into_iter().map(|(name, text)| [broken(&name), text]));
+    table.add_rows(
+        lines
+            .into_iter()
+            .map(|(name, text)| [broken(&name), unbroken(&text)]),
+    );
     fitted(table)
 }
 
 /// A paragraph within the width of a terminal.
 pub(crate) fn paragraph(text: &str) -> String {
     let mut table = table();
-    table.add_row([text]);
+    table.add_row([unbroken(text)]);
     fitted(table)
 }
 
 fn fitted(mut table: comfy_table::Table) -> String {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(WIDE as u16);
-    unindented(table)
+    unindented(table).replace(NO_BREAK, " ")
 }
 
 /// The text of a table without a left margin.

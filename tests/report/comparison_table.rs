@@ -15,6 +15,35 @@ fn cells<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
     line.unwrap().split_whitespace().collect()
 }
 
+/// Whether the key below a table has a line for this name that starts so.
+fn explains(text: &str, name: &str, start: &str) -> bool {
+    let mut rests = text.lines().filter_map(|line| line.strip_prefix(name));
+    rests.any(|rest| rest.starts_with("  ") && rest.trim_start().starts_with(start))
+}
+
+/// Each key has lines of its own, and their further lines are indented; no line ends between a number and its unit.
+#[test]
+fn keys_are_lines_and_numbers_keep_their_units() {
+    let text = text(&report(false));
+    let key = text
+        .split("\n\n")
+        .find(|part| part.starts_with("N  "))
+        .unwrap();
+    let names = key.lines().map(|line| line.split("  ").next().unwrap());
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    assert_eq!(names[..5], ["N", "d", "rank", "outside", "95 %"], "{text}");
+    for line in text.lines() {
+        assert!(
+            !line.starts_with(['%', '=']) && !line.ends_with('='),
+            "{line}"
+        );
+        assert!(
+            line.chars().count() <= WIDE && !line.contains('\u{a0}'),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn names_are_as_short_as_tells_them_apart() {
     let short = |typed: &[&str]| {
@@ -93,7 +122,7 @@ fn rows_that_differ_and_classes_that_are_undecided_are_said() {
     assert_eq!(cells(&text, "pixels")[1], "4,000");
     assert_eq!(cells(&text, "dims:16,")[1], "6,000");
     assert!(text.contains("undecided in class"), "{text}");
-    assert!(!text.contains("undecided: queries neither"), "{text}");
+    assert!(!explains(&text, "undecided", "queries neither"), "{text}");
 }
 
 /// A space without notions, rank, unit of distance or any decided query.
@@ -178,8 +207,8 @@ fn a_dimension_is_told_where_it_is_known() {
         change(&mut report.spaces[0]);
         let text = text(&report);
         // A column without any value is left out.
-        let undecided = usize::from(text.contains("undecided: queries neither"));
-        match text.contains("d_eff: ") {
+        let undecided = usize::from(explains(&text, "undecided", "queries neither"));
+        match explains(&text, "d_eff", "the rank") {
             true => cells(&text, "pixels")[10 + undecided].to_string(),
             false => "-".into(),
         }

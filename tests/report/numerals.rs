@@ -1,6 +1,8 @@
 //! Numbers as text.
 
-use hullscope::report::numerals::{between, grouped, number, percent, probability, significant};
+use hullscope::report::numerals::{
+    between, grouped, number, percent, probability, significant, unbroken,
+};
 
 #[test]
 fn only_whole_shares_read_as_0_or_100_percent() {
@@ -33,4 +35,18 @@ fn numbers_have_few_digits_and_counts_have_commas() {
     assert_eq!(probability(3.8e-211), "< 1e-12");
     assert_eq!(grouped(1_281_167), "1,281,167");
     assert_eq!(grouped(999), "999");
+}
+
+#[test]
+fn numbers_keep_their_units_and_signs() {
+    for (text, bound) in [
+        (
+            "a rate (95 %: 3 to 4), p = 0.04.",
+            "a rate (95_%: 3 to 4), p_=_0.04.",
+        ),
+        ("p < 0.05 after 1.2 s, so %", "p_<_0.05 after 1.2_s, so %"),
+        ("none s, a=b  c", "none s, a=b  c"),
+    ] {
+        assert_eq!(unbroken(text).replace('\u{a0}', "_"), bound);
+    }
 }
