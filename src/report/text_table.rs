@@ -67,6 +67,16 @@ impl Table {
         }
     }
 
+    /// The same table, whose key also explains those of some words that stand in a cell.
+    pub fn explaining(mut self, words: &[(&str, &str)]) -> Self {
+        let stands =
+            |word: &str| (self.rows.iter().flatten()).any(|cell: &String| cell.contains(word));
+        let there = words.iter().filter(|(word, _)| stands(word));
+        let there = there.map(|(word, help)| (word.to_string(), help.to_string()));
+        self.key.extend(there.collect::<Vec<_>>());
+        self
+    }
+
     /// One row for each name and one column for each of `across`; `cell` has the places of both.
     pub fn crossed(
         caption: impl Into<String>,

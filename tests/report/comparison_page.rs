@@ -107,7 +107,7 @@ fn classes_without_rows_and_undecided_queries_are_explained() {
     let text = |report: &Report| page(&made(), report, &[]);
     let said = text(&report);
     assert!(said.contains("at least as many are outside, but for undecided queries"));
-    assert!(said.contains("A dash stands where the reference has no row of the class."));
+    assert!(said.contains("<dt>(-)</dt><dd>the reference has no row of the class.</dd>"));
     assert!(!said.contains("undecided in class"));
     let own = &mut report.spaces[1].labels[0].own_class;
     own.as_mut().unwrap().undecided = 4;

@@ -167,13 +167,15 @@ fn what_the_table_says() {
         ["0", "700", "0", "298", "2", "<", "1e-12", "<", "1e-12"]
     );
     assert_eq!(line("Bag")[1..], ["40.0", "(75.0)", "40.0", "(75.0)"]);
-    assert!(text.contains("A dash stands where"));
+    assert!(explains(&text, "(-)", "the reference has no row"));
+    assert!(explains(&text, "cannot tell", "all or no"));
     assert_eq!(line("Coat")[1..], ["40.0", "(-)", "40.0", "(-)"]);
     let mut one = report(false);
     one.spaces.truncate(1);
     one.pairs.clear();
     one.spaces[0].notions[0].rate.undecided = 5;
     let text = self::text(&one);
+    assert!(!explains(&text, "cannot tell", "") && !explains(&text, "?", ""));
     assert!(
         !text.contains("Query by query") && text.contains("which count as not outside."),
         "{text}"

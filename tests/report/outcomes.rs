@@ -59,6 +59,24 @@ fn every_notion_has_a_line_and_no_number_is_nan() {
     }
 }
 
+/// Words in cells have a line in the key, and only those that are there.
+#[test]
+fn words_in_cells_are_explained() {
+    let mut found = outcomes(false);
+    let explained = |found: &_, word: &str| {
+        let text = text(found);
+        let mut rests = text.lines().filter_map(|line| line.strip_prefix(word));
+        rests.any(|rest| rest.starts_with("  ") && rest.ends_with('.'))
+    };
+    assert!(explained(&found, "constant") && explained(&found, "same score"));
+    assert!(!explained(&found, "separated"));
+    found.notions[0].adds = Measured::Missing(Missing::Separated);
+    assert!(explained(&found, "separated"));
+    assert!(!explained(&found, "class_own"));
+    found.notions[1].notion = "class_own".into();
+    assert!(explained(&found, "class_own"));
+}
+
 #[test]
 fn the_best_score_is_compared_with_the_others() {
     let text = text(&outcomes(false));

@@ -118,7 +118,11 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
         &of_spaces(),
         &report.spaces,
     );
-    let mut parts = vec![Part::Table(table)];
+    let words = [
+        ("cannot tell", "all or no queries are outside."),
+        ("?", "not known."),
+    ];
+    let mut parts = vec![Part::Table(table.explaining(&words))];
     if !typed.is_empty() {
         parts.push(Part::Text("Short names, and the spaces as typed:".into()));
         let typed = typed.iter().map(|(name, typed)| format!("{name}: {typed}"));
@@ -146,7 +150,7 @@ fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
         "Gaussian" = or_nothing(space.null_rate, percent),
             "the rate of Gaussian data with as many rows of that rank (Kabluchko and Zaporozhets), %.";
         "d_eff" = words::effective(space),
-            "the rank at which Gaussian data have the measured rate; 'cannot tell' where all or no queries are outside.";
+            "the rank at which Gaussian data have the measured rate.";
         "distance" = or_nothing(space.distance_ratio.as_ref(), |ratio| number(ratio.median)),
             "median certified distance to the hull (0 inside), in median nearest distances of the reference.";
         "undecided in class" = words::some(words::undecided_in_class(space)),
@@ -264,7 +268,7 @@ fn classes(report: &Report) -> Option<Section> {
     let table = Table::crossed(
         "Outside the hull of all reference rows, %, and in brackets outside that of the rows of the query's own class. The \
          second hull is part of the first, so at least as many are outside, but for undecided queries, which count as not \
-         outside. A dash stands where the reference has no row of the class.",
+         outside.",
         "class",
         labels.iter().take(CLASSES).map(|label| label.label.clone()),
         split.iter().map(|space| space.space.as_str()),
@@ -274,6 +278,7 @@ fn classes(report: &Report) -> Option<Section> {
             words::bracketed(label.and_then(|label| rate_of(label, "hull")), own)
         },
     );
+    let table = table.explaining(&[("(-)", "the reference has no row of the class.")]);
     let more = labels.len().saturating_sub(CLASSES);
     let more = (more > 0).then(|| format!("{more} more classes are in by_label.parquet."));
     let each = split.iter().map(|space| {

@@ -14,6 +14,41 @@ use crate::study::outcomes::{
 };
 use std::path::Path;
 
+/// Words in cells that are not plain.
+const WORDS: [(&str, &str); 10] = [
+    (
+        "class_own",
+        "uses the query's label, which a model does not know.",
+    ),
+    ("constant", "the score is the same for all queries."),
+    ("infinite score", "the score of some query is infinite."),
+    (
+        "no mixed class",
+        "no class has both errors and other queries.",
+    ),
+    (
+        "no nearest",
+        "no nearest distance is known to compare with.",
+    ),
+    (
+        "none sampled",
+        "the queries that the notion judged are all of one set.",
+    ),
+    (
+        "same order",
+        "both scores order the queries in the same way, or in reverse.",
+    ),
+    (
+        "same score",
+        "the score is a linear function of the nearest distance.",
+    ),
+    (
+        "separated",
+        "the score separates all errors from the other queries, so that there is no finite estimate.",
+    ),
+    ("too few", "too few queries for an interval or a test."),
+];
+
 /// The text for a terminal.
 pub fn text(outcomes: &Outcomes) -> String {
     document::text(&[section(outcomes)])
@@ -55,7 +90,7 @@ pub fn section(outcomes: &Outcomes) -> Section {
         ("Scores as predictors.".into(), of_scores(&outcomes.kind)),
     ] {
         let table = Table::of(caption, &columns, &outcomes.notions);
-        parts.push(Part::Table(table.named_by(2)));
+        parts.push(Part::Table(table.named_by(2).explaining(&WORDS)));
     }
     let best = best_pairs(outcomes);
     if !best.is_empty() {
@@ -116,7 +151,7 @@ fn of_sides(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
     let ends = move |found: &Measured<Risk>| or_dash(found, |found| words::interval(kind, found));
     columns! { row: NotionOutcomes;
         "space" = row.space.clone(), "";
-        "notion" = words::named(row), "class_own, if listed, uses the query's label, which a model does not know.";
+        "notion" = words::named(row), "";
         "inside" = risk(&row.inside), "of the queries that the notion calls inside.";
         "95 %" = ends(&row.inside), "";
         "outside" = risk(&row.outside), "of those that it calls outside.";
@@ -165,7 +200,8 @@ fn pairs(caption: &str, pairs: &[Comparison]) -> Table {
         "p" = shown(&pair.found, |found| probability(found.p_value)), "";
         "p, Holm" = shown(&pair.found, |found| probability(found.p_holm)), "";
     };
-    Table::of(caption, &columns, pairs).named_by(3)
+    let table = Table::of(caption, &columns, pairs);
+    table.named_by(3).explaining(&WORDS)
 }
 
 /// The best notion of each space against the others.
