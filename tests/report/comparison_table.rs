@@ -105,7 +105,8 @@ fn usual_names_fit_a_terminal() {
         assert!(line.chars().count() <= WIDE, "{line}\n{text}");
     }
     assert!(text.contains("\n  dims:16,seed=7"), "{text}");
-    assert_eq!(text.matches(" 1,000 ").count(), 6, "{text}");
+    let (_, table) = text.split_once("Rates and distances").unwrap();
+    assert_eq!(table.matches(" 1,000 ").count(), 6, "{text}");
 }
 
 #[test]
@@ -179,6 +180,37 @@ fn what_the_table_says() {
     assert!(
         !text.contains("Query by query") && text.contains("which count as not outside."),
         "{text}"
+    );
+}
+
+/// A terminal shows the findings of the first spaces before the tables, and says where the others are.
+#[test]
+fn the_findings_of_the_first_spaces_come_first() {
+    let mut report = report(false);
+    let place =
+        |text: &str, what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+    let few = text(&report);
+    let order = [
+        "What it says",
+        "30.0 % of the queries are outside the hull",
+        "100 % of the queries are outside the hull",
+        "Inside the hull means: ",
+        "Rates and distances by space.",
+    ];
+    assert!(order.map(|what| place(&few, what)).is_sorted());
+    assert!(!few.contains("are on the page"));
+    report
+        .spaces
+        .extend((0..5).map(|n| space(&format!("space-{n}"), 16, 300)));
+    let many = text(&report);
+    place(
+        &many,
+        "The findings of 3 more spaces are on the page that -o writes.",
+    );
+    let (said, _) = many.split_once("Rates and distances by space.").unwrap();
+    assert!(
+        said.contains("\nspace-1") && !said.contains("\nspace-2"),
+        "{said}"
     );
 }
 

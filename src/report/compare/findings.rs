@@ -16,19 +16,23 @@ const NOTIONS: [(&str, &str); 3] = [
     ("ball", "farther from their nearest row than usual"),
 ];
 
-/// The section of the findings.
-pub fn section(report: &Report) -> Section {
-    let mut parts = vec![
-        Part::Text(asked(report)),
-        Part::Terms(findings(report)),
-        Part::Text(question(report)),
-    ];
+/// The section of the findings; of more than `most` spaces it has the first, and says where the others are.
+pub fn section(report: &Report, most: usize) -> Section {
+    let mut all = findings(report);
+    let more = all.len().saturating_sub(most);
+    all.truncate(most);
+    let mut parts = vec![Part::Text(asked(report)), Part::Terms(all)];
+    if more > 0 {
+        let rest = format!("The findings of {more} more spaces are on the page that -o writes.");
+        parts.push(Part::Text(rest));
+    }
+    parts.push(Part::Text(question(report)));
     parts.extend(pairs(report).map(Part::Text));
     Section::new("What it says", parts)
 }
 
 /// What was asked of how many queries.
-pub fn asked(report: &Report) -> String {
+fn asked(report: &Report) -> String {
     let queries = report.spaces.first().map_or(0, |space| space.n_queries);
     let reference = words::reference_rows(report);
     let asked = match queries {

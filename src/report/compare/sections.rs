@@ -28,14 +28,15 @@ pub struct RunInfo {
     pub settings: Value,
 }
 
-/// The tables for a terminal. The findings, a paragraph for each space, are for the page: they repeat the tables.
+/// The most spaces whose findings a terminal shows, each in about two sentences.
+const FINDINGS: usize = 4;
+
+/// The findings of the first spaces, and the tables, for a terminal.
 pub fn text(report: &Report) -> String {
     let (short, typed) = shortened(report);
-    format!(
-        "{}\n\n{}",
-        findings::asked(report),
-        document::text(&sections(&short, &typed))
-    )
+    let mut all = vec![findings::section(&short, FINDINGS)];
+    all.extend(sections(&short, &typed));
+    document::text(&all)
 }
 
 /// Writes the page; `sheets` holds spaces with their contact sheets as PNG.
@@ -51,7 +52,7 @@ pub fn write_page(
 /// The page as HTML: the findings, the figures, the numbers, and how it was made.
 pub fn page(made: &RunInfo, report: &Report, sheets: &[(String, Vec<u8>)]) -> String {
     let (short, typed) = shortened(report);
-    let mut all = vec![findings::section(&short)];
+    let mut all = vec![findings::section(&short, usize::MAX)];
     all.extend(sections(&short, &typed));
     if !sheets.is_empty() {
         let pictures = pictures(&short, &typed, sheets);
