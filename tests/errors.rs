@@ -411,7 +411,7 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     let (said, summary, after) = run("all", "some");
     assert!(
         said.contains(
-            "500 of the 1200 queries, drawn by --seed 0, are judged by cone, gauge, delaunay"
+            "500 of the 1,200 queries, drawn by --seed 0, are judged by cone, gauge, delaunay"
         ),
         "{said}"
     );

@@ -10,6 +10,7 @@ use super::results::{self, FolderOwner};
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::report::numerals::grouped;
 use crate::report::{compare as show, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::rows::{Memory, Rows, Watch};
@@ -413,7 +414,8 @@ impl Compare {
             .filter(|&n| n > 0)
         {
             notes.push(format!(
-                "{skipped} image files could not be decoded and were left out"
+                "{} image files could not be decoded and were left out",
+                grouped(skipped)
             ));
         }
         Ok(Done {

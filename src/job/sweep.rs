@@ -5,6 +5,7 @@ use super::numbers::{self, Numbers};
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::report::numerals::grouped;
 use crate::rows::law::{Law, Query};
 use crate::rows::{RowSettings, Rows};
 use crate::scan::Engine;
@@ -130,7 +131,8 @@ impl Options {
             Query::Same => String::new(),
             other => format!("; query: {other}"),
         };
-        let about = format!("{} {kind} a point, seed {}{query}", plan.trials, plan.seed);
+        let (trials, seed) = (grouped(plan.trials), plan.seed);
+        let about = format!("{trials} {kind} a point, seed {seed}{query}");
         Ok(Swept {
             settings: json!(plan),
             about,
@@ -172,7 +174,7 @@ impl Options {
         };
         let about = format!(
             "{} queries from {}; {taken} of {}, seed {}",
-            inputs.queries.len(),
+            grouped(inputs.queries.len() as u64),
             inputs.queries.name(),
             inputs.reference.name(),
             plan.seed

@@ -1,7 +1,6 @@
 //! What a command says, as sections: a terminal shows their texts and tables, a page also figures and pictures.
 
 use super::html;
-use super::numerals::unbroken;
 use super::plot::Figure;
 use super::text_table::{Table, lines, paragraph};
 use maud::{Markup, html};
@@ -82,13 +81,13 @@ pub fn page(title: &str, sections: &[Section], date: &str) -> String {
 
 fn part_markup(part: &Part) -> Markup {
     match part {
-        Part::Text(text) => html! { p { (unbroken(text)) } },
-        Part::Terms(all) => terms(all),
+        Part::Text(text) => html! { p { (text) } },
+        Part::Terms(terms) => html::terms(terms.iter().cloned()),
         Part::Lines(lines) => html::list(lines),
         Part::Table(table) => html! {
             (html::table(table))
             @if !table.key.is_empty() {
-                (html::details("What the names mean", false, &terms(&table.key)))
+                (html::details("What the names mean", false, &html::terms(table.key.iter().cloned())))
             }
         },
         Part::Figure(figure, caption) => {
@@ -101,13 +100,4 @@ fn part_markup(part: &Part) -> Markup {
         }
         Part::Page(markup) => markup.clone(),
     }
-}
-
-/// Names, each with what is said about it.
-fn terms(terms: &[(String, String)]) -> Markup {
-    html::terms(
-        terms
-            .iter()
-            .map(|(name, text)| (name.clone(), unbroken(text))),
-    )
 }

@@ -1,9 +1,11 @@
 //! Numbers as text: shares in percent, intervals, probabilities, counts in groups of three digits, and the numbers of
 //! queries of a sample; the different values of a list; and texts in lines.
 
-use super::text_table::NOTHING;
 use indicatif::HumanCount;
 use itertools::Itertools;
+
+/// The cell of what is not known. A column of such cells alone is not shown.
+pub const NOTHING: &str = "-";
 
 /// Probabilities below this are all written `< 1e-12`.
 const LEAST: f64 = 1e-12;

@@ -60,12 +60,12 @@ pub fn table(context: &SweepContext, points: &[Point]) -> String {
     let vertices = |count: Option<f64>| or_nothing(count, |count| format!("{count:.2}"));
     let columns = columns! { point: Point;
         "law" = point.law.clone(), "";
-        "d" = point.d.to_string(), "";
-        "N" = point.n.to_string(), "";
-        "inside" = point.inside.to_string(), "";
+        "d" = point.d as u64, "";
+        "N" = point.n as u64, "";
+        "inside" = point.inside, "";
         "undecided" = words::some(point.undecided),
             "neither proved inside nor outside; they count as not inside.";
-        "of" = point.trials.to_string(), "";
+        "of" = point.trials, "";
         "rate" = share(point.rate), "";
         "95 %" = format!("{} to {}", share(point.interval95[0]), share(point.interval95[1])), "";
         "theory" = or_nothing(point.theory, share), "";

@@ -17,9 +17,9 @@ type Line = (&'static str, String);
 
 /// The summary, at most a screen long.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let rank = summary.reference.affine_rank;
-    let rank = rank.map(|rank| format!("{rank} of {}", summary.reference.dim));
-    let median = summary.reference.median_nearest;
+    let reference = &summary.reference;
+    let rank = reference.affine_rank;
+    let rank = rank.map(|rank| format!("{} of {}", grouped(rank), grouped(reference.dim)));
     let mut all = vec![
         ("reference", set(&context.reference)),
         ("queries", set(&context.queries)),
@@ -27,22 +27,11 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
     ];
     all.extend(summary.self_test.iter().flat_map(self_test));
     all.extend(summary.hull.iter().flat_map(verdicts));
-    all.extend(
-        summary
-            .neighbours
-            .iter()
-            .flat_map(|found| nearest(found, median)),
-    );
-    // Stages that take hardly any time are only in the JSON.
-    let stages = summary
-        .seconds
-        .iter()
-        .filter(|(_, seconds)| **seconds >= 0.005);
-    let stages = stages.sorted_by_key(|(stage, _)| *stage == "total");
-    let mut stages = stages.map(|(stage, seconds)| format!("{stage} {seconds:.2}"));
+    let found = summary.neighbours.iter();
+    all.extend(found.flat_map(|found| nearest(found, reference.median_nearest)));
     let (speed, backend) = (summary.scan_gflop_per_second, &summary.backend);
     all.extend([
-        ("seconds", stages.join(", ").replace('_', " ")),
+        ("seconds", seconds(&summary.seconds)),
         ("scan", format!("{speed:.0} GFLOP/s ({backend})")),
         ("directions", counts(&summary.directions)),
     ]);
@@ -53,26 +42,32 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
 
 /// A set, and the columns that make its rows.
 fn set(input: &InputInfo) -> String {
-    let InputInfo {
-        path,
-        rows,
-        dim,
-        element,
-        ..
-    } = input;
-    let dropped = (input.dropped > 0).then(|| format!(", {} rows dropped", input.dropped));
-    let columns = input
-        .columns
-        .as_ref()
-        .map(|columns| format!("; {}", columns.line()));
-    let more = [dropped, columns].into_iter().flatten().join("");
-    format!("{path}: {rows} x {dim} {element:?}{more}")
+    let (path, element) = (&input.path, input.element);
+    let [rows, dim, dropped] = [input.rows, input.dim, input.dropped].map(grouped);
+    let mut text = format!("{path}: {rows} x {dim} {element:?}");
+    if input.dropped > 0 {
+        text += &format!(", {dropped} rows dropped");
+    }
+    if let Some(columns) = &input.columns {
+        text += &format!("; {}", columns.line());
+    }
+    text
+}
+
+/// Seconds by stage, the total last; stages that take hardly any time are only in the JSON.
+fn seconds(stages: &BTreeMap<String, f64>) -> String {
+    let long = stages.iter().filter(|(_, seconds)| **seconds >= 0.005);
+    let long = long.sorted_by_key(|(stage, _)| *stage == "total");
+    let mut texts = long.map(|(stage, seconds)| format!("{stage} {seconds:.2}"));
+    texts.join(", ").replace('_', " ")
 }
 
 /// Counts by name.
 fn counts(counts: &BTreeMap<String, u64>) -> String {
-    let mut each = counts.iter().map(|(name, count)| format!("{name} {count}"));
-    each.join(", ").replace('_', " ")
+    let mut texts = counts
+        .iter()
+        .map(|(name, &n)| format!("{name} {}", grouped(n)));
+    texts.join(", ").replace('_', " ")
 }
 
 /// A line per notion; empty if the hull is the only notion, because its rate is above.
@@ -82,13 +77,11 @@ pub fn notions(notions: &[NotionSummary], queries: u64) -> String {
     }
     // Where no query was decided, "0 outside" would be no finding.
     let known = |rate: &Rate| (rate.queries > rate.undecided).then(|| rate.clone());
-    let asked = |rate: &Rate| (rate.queries > 0).then(|| rate.clone());
     let columns = columns! { notion: NotionSummary;
         "notion" = words::of_some(&notion.rate, queries), "";
         "outside" = words::share(known(&notion.rate).as_ref()), "queries outside, %; `hullscope analyze --help` explains the notions.";
         "95 %" = words::interval(known(&notion.rate).as_ref()), "";
-        "left out" = words::share(notion.leave_one_out.as_ref().and_then(asked).as_ref()),
-            "reference rows outside, each left out, %.";
+        "left out" = words::share(notion.leave_one_out.as_ref()), "reference rows outside, each left out, %.";
         "undecided" = words::some(notion.rate.undecided), "queries that count as not outside.";
     };
     let table = Part::Table(Table::of("", &columns, notions));
@@ -96,97 +89,93 @@ pub fn notions(notions: &[NotionSummary], queries: u64) -> String {
 }
 
 fn verdicts(hull: &HullSummary) -> Vec<Line> {
+    let verdicts = [
+        (hull.inside, "inside"),
+        (hull.outside, "outside"),
+        (hull.undecided, "undecided"),
+    ];
+    let proofs = [
+        (hull.exact, "exactly inside"),
+        (hull.tolerance, "inside within the tolerance"),
+        (hull.separated, "separated"),
+    ];
     let rate = hull.extrapolation_rate.zip(hull.interval95);
     let rate = rate.map(|(rate, ends)| {
-        let [low, high] = ends.map(hundredths);
-        format!("{} (95 %: {low} to {high})", hundredths(rate))
+        let [rate, low, high] = [rate, ends[0], ends[1]].map(hundredths);
+        format!("{rate} (95 %: {low} to {high})")
     });
-    let extreme = hull.extreme_rows.map(grouped);
-    let extreme = extreme.map(|rows| format!("; the solver uses only the {rows} extreme rows"));
-    let verdicts = [hull.inside, hull.outside, hull.undecided];
-    let proofs = [hull.exact, hull.tolerance, hull.separated];
-    let cost = format!(
-        "{:.3} scans per query, at most {}, {} rows in the shared pool{}",
+    let mut cost = format!(
+        "{:.3} scans per query, at most {}, {} rows in the shared pool",
         hull.scans_per_query,
-        hull.rounds,
-        hull.pool,
-        extreme.unwrap_or_default()
+        grouped(hull.rounds),
+        grouped(hull.pool)
     );
+    if let Some(extreme) = hull.extreme_rows.map(grouped) {
+        cost += &format!("; the solver uses only the {extreme} extreme rows");
+    }
     vec![
-        (
-            "verdicts",
-            named(verdicts, ["inside", "outside", "undecided"]),
-        ),
-        (
-            "proved",
-            named(
-                proofs,
-                ["exactly inside", "inside within the tolerance", "separated"],
-            ),
-        ),
+        ("verdicts", named(verdicts)),
+        ("proved", named(proofs)),
         ("extrapolation rate", rate.unwrap_or_default()),
         ("decided in stage", counts(&hull.settled_by)),
         ("undecided because", counts(&hull.undecided_because)),
         ("cost", cost),
-        ("certified margin", quantiles(&hull.margin)),
-        ("distance, lower bound", quantiles(&hull.distance_lower)),
-        ("distance, upper bound", quantiles(&hull.distance_upper)),
-        ("relative gap", quantiles(&hull.gap)),
+        ("certified margin", quantiles(&hull.margin, "")),
+        ("distance, lower bound", quantiles(&hull.distance_lower, "")),
+        ("distance, upper bound", quantiles(&hull.distance_upper, "")),
+        ("relative gap", quantiles(&hull.gap, "")),
     ]
 }
 
-/// Numbers, each before its name.
-fn named(numbers: [u64; 3], names: [&str; 3]) -> String {
-    let mut each = numbers
+/// Counts, each before its name.
+fn named(all: [(u64, &str); 3]) -> String {
+    let mut texts = all
         .iter()
-        .zip(names)
-        .map(|(number, name)| format!("{number} {name}"));
-    each.join(", ")
+        .map(|(n, name)| format!("{} {name}", grouped(*n)));
+    texts.join(", ")
 }
 
-fn nearest(neighbours: &NeighbourSummary, median: Option<f64>) -> Vec<Line> {
-    let by = match neighbours.method {
+fn nearest(found: &NeighbourSummary, median: Option<f64>) -> Vec<Line> {
+    let by = match found.method {
         Method::Scan => "scanning all rows",
         Method::Tree => "a k-d tree",
     };
-    let metric = format!("{:?}", neighbours.metric).to_lowercase();
-    let distance = neighbours.nearest_distance.as_ref();
-    let distance = distance.map(|_| {
-        format!(
-            "{}; {metric}, by {by}",
-            quantiles(&neighbours.nearest_distance)
-        )
-    });
-    let ratio = neighbours.nearest_ratio.as_ref().zip(median);
-    let ratio = ratio.map(|(_, median)| {
-        let unit = significant(median, DIGITS);
-        format!("{}; times {unit}", quantiles(&neighbours.nearest_ratio))
-    });
+    let metric = format!("{:?}", found.metric).to_lowercase();
+    let unit = median.map(|median| format!("; times {}", significant(median, DIGITS)));
+    let [distance, ratio] = [&found.nearest_distance, &found.nearest_ratio];
     vec![
-        ("nearest", distance.unwrap_or_default()),
-        ("nearest ratio", ratio.unwrap_or_default()),
+        (
+            "nearest",
+            quantiles(distance, &format!("; {metric}, by {by}")),
+        ),
+        ("nearest ratio", quantiles(ratio, &unit.unwrap_or_default())),
     ]
 }
 
 fn self_test(test: &SelfTest) -> Vec<Line> {
+    let [inside, rows] = [test.inside, test.rows].map(grouped);
     let left_out = [
-        test.leave_one_out_inside,
-        test.leave_one_out_outside,
-        test.leave_one_out_undecided,
+        (test.leave_one_out_inside, "inside the hull of the others"),
+        (test.leave_one_out_outside, "outside"),
+        (test.leave_one_out_undecided, "undecided"),
     ];
-    let names = ["inside the hull of the others", "outside", "undecided"];
-    let own = format!("{} of {} reference rows inside", test.inside, test.rows);
-    vec![("self-test", own), ("left out", named(left_out, names))]
+    vec![
+        (
+            "self-test",
+            format!("{inside} of {rows} reference rows inside"),
+        ),
+        ("left out", named(left_out)),
+    ]
 }
 
 /// Significant digits of distances.
 const DIGITS: usize = 4;
 
-fn quantiles(found: &Option<Quantiles>) -> String {
-    let text = found.map(|found| {
+/// Quantiles, if there are any, followed by `more`.
+fn quantiles(found: &Option<Quantiles>, more: &str) -> String {
+    found.map_or(String::new(), |found| {
         let ends = [found.min, found.median, found.max];
         let [min, median, max] = ends.map(|number| significant(number, DIGITS));
-        format!("min {min}, median {median}, max {max}")
-    });
-    text.unwrap_or_default()
+        format!("min {min}, median {median}, max {max}{more}")
+    })
 }

@@ -1,7 +1,8 @@
 //! Tables of text, for a terminal and for a page. Both show a table in blocks that fit, each with the names of the rows.
 
 use super::columns::{TableColumn, as_field};
-use super::numerals::{NO_BREAK, unbroken};
+use super::numerals::{NO_BREAK, NOTHING, grouped, unbroken};
+use crate::notion::Value;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 /// The width of a terminal, and of a block of a table, in letters.
@@ -9,9 +10,6 @@ const WIDE: usize = 120;
 
 /// The most letters of a name in a line; longer names are broken after punctuation marks.
 const NAME: usize = 32;
-
-/// The cell of what is not known. A column of such cells alone is not shown.
-pub const NOTHING: &str = "-";
 
 /// A table whose first `names` columns hold names; the others hold numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,7 +47,7 @@ impl Table {
     ) -> Self {
         let rows: Vec<&R> = rows.into_iter().collect();
         let cells = |column: &TableColumn<'_, R>| {
-            let cells = rows.iter().map(|row| as_field(column.value(row)));
+            let cells = rows.iter().map(|row| cell(column.value(row)));
             cells.collect::<Vec<_>>()
         };
         let all = columns.iter().map(|column| (column, cells(column)));
@@ -177,6 +175,15 @@ impl Table {
             column.set_cell_alignment(CellAlignment::Right);
         }
         unindented(table)
+    }
+}
+
+/// A value as people read it: counts in groups of three digits, row numbers as they are.
+fn cell(value: Value) -> String {
+    match value {
+        Value::Null => NOTHING.into(),
+        Value::Count(count) => grouped(count),
+        value => as_field(value),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::notion::class::OWN;
 use crate::notion::metric::Metric;
 use crate::notion::{Classes, Notion};
 use crate::rows::RowList;
+use indicatif::HumanCount;
 use std::collections::HashSet;
 
 /// The most letters of a list of rows that is written out in full.
@@ -22,20 +23,22 @@ pub(super) fn of_reference(plan: &AnalysisPlan, facts: &ReferenceFacts) -> Vec<S
         if facts.constant_columns > 0 {
             notes.push(format!(
                 "{} of {} columns are constant in the reference: a query that differs there is outside",
-                facts.constant_columns, facts.dim
+                HumanCount(facts.constant_columns),
+                HumanCount(facts.dim)
             ));
         }
         if facts.duplicate_columns > 0 {
             notes.push(format!(
                 "{} columns repeat an earlier column",
-                facts.duplicate_columns
+                HumanCount(facts.duplicate_columns)
             ));
         }
     }
     if facts.duplicate_rows > 0 {
         notes.push(format!(
             "{} of {} reference rows repeat an earlier row",
-            facts.duplicate_rows, facts.rows
+            HumanCount(facts.duplicate_rows),
+            HumanCount(facts.rows)
         ));
     }
     if facts.zero_rows > 0 && asks_for_cosine(plan) {
@@ -66,14 +69,18 @@ pub(super) fn of_classes(notions: &[Box<dyn Notion>], classes: Option<&Classes>)
             "{id} is null for all queries, since their classes are not known; hullscope score takes them with --labels FILE"
         )),
         unknown => notes.push(format!(
-            "{id} is null for {unknown} of {all} queries, since their class is not known"
+            "{id} is null for {} of {} queries, since their class is not known",
+            HumanCount(unknown as u64),
+            HumanCount(all as u64)
         )),
     }
     let held: HashSet<u32> = classes.reference.iter().copied().collect();
     let absent = known.iter().filter(|class| !held.contains(class)).count();
     if absent > 0 {
         notes.push(format!(
-            "{id} is null for {absent} of {all} queries, since the reference has no row of their class"
+            "{id} is null for {} of {} queries, since the reference has no row of their class",
+            HumanCount(absent as u64),
+            HumanCount(all as u64)
         ));
     }
     notes
@@ -85,13 +92,14 @@ pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
     if space.is_some_and(|space| space != "pixels") {
         return None;
     }
-    let (leakage, queries) = (&summary.leakage, summary.queries);
+    let (leakage, queries) = (&summary.leakage, HumanCount(summary.queries));
     let near = leakage.near_repeats.unwrap_or(0);
     let nearly = "at less than a hundredth of the median distance between reference rows";
     match (leakage.repeats, near) {
         (0, 0) => None,
         (0, near) => Some(format!(
-            "{near} of {queries} queries nearly repeat a reference row, {nearly}: the sets may overlap"
+            "{} of {queries} queries nearly repeat a reference row, {nearly}: the sets may overlap",
+            HumanCount(near)
         )),
         (repeats, near) => {
             let verb = if repeats == 1 {
@@ -101,10 +109,11 @@ pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
             };
             let nearly = match near {
                 0 => String::new(),
-                near => format!(", {near} more nearly do, {nearly}"),
+                near => format!(", {} more nearly do, {nearly}", HumanCount(near)),
             };
             Some(format!(
-                "{repeats} {verb} a reference row (of {queries}){nearly}: the sets overlap"
+                "{} {verb} a reference row (of {queries}){nearly}: the sets overlap",
+                HumanCount(repeats)
             ))
         }
     }
@@ -120,11 +129,12 @@ pub(super) fn of_queries(plan: &AnalysisPlan, tally: &Tally, queries: u64) -> Ve
         let reasons: Vec<String> = tally
             .reasons()
             .into_iter()
-            .map(|(reason, count)| format!("{reason} {count}"))
+            .map(|(reason, count)| format!("{reason} {}", HumanCount(count)))
             .collect();
         notes.push(format!(
-            "{} of {queries} queries are undecided: {}",
-            tally.undecided,
+            "{} of {} queries are undecided: {}",
+            HumanCount(tally.undecided),
+            HumanCount(queries),
             reasons.join(", ")
         ));
     }
@@ -139,6 +149,7 @@ fn asks_for_cosine(plan: &AnalysisPlan) -> bool {
 }
 
 fn zero_vectors(count: u64, all: u64, what: &str) -> String {
+    let [count, all] = [count, all].map(HumanCount);
     format!(
         "{count} of {all} {what} are zero vectors: their cosine with any vector is taken to be 0, so they are at \
          distance 1 from everything"
@@ -153,23 +164,24 @@ fn rank(facts: &ReferenceFacts) -> Vec<String> {
     };
     if rank < facts.dim {
         notes.push(format!(
-            "the reference has affine rank {rank} of {}: any query off that subspace is outside, however near",
-            facts.dim
+            "the reference has affine rank {} of {}: any query off that subspace is outside, however near",
+            HumanCount(rank),
+            HumanCount(facts.dim)
         ));
     }
     let different = facts.rows - facts.duplicate_rows;
-    let rows = if facts.duplicate_rows > 0 {
-        format!("{different} different rows")
-    } else {
-        format!("{different} rows")
+    let rows = match facts.duplicate_rows {
+        0 => format!("{} rows", HumanCount(different)),
+        _ => format!("{} different rows", HumanCount(different)),
     };
     if different <= facts.dim {
         notes.push(format!(
             "{rows} in {} dimensions span at most {} of them: with so few rows the hull has no interior",
-            facts.dim,
-            different - 1
+            HumanCount(facts.dim),
+            HumanCount(different - 1)
         ));
     } else if different <= rank {
+        let rank = HumanCount(rank);
         notes.push(format!("only {rows} for an affine rank of {rank}"));
     }
     notes
@@ -189,7 +201,7 @@ fn sphere(facts: &ReferenceFacts) -> Option<String> {
     let norm = facts.constant_norm?;
     let but = match facts.zero_rows {
         0 => String::new(),
-        zeros => format!(" but {zeros} of zeros"),
+        zeros => format!(" but {} of zeros", HumanCount(zeros)),
     };
     Some(format!(
         "all reference rows{but} have the norm {norm:.6}: points on a sphere are never inside each other's hull, so \
@@ -225,17 +237,19 @@ fn far_rows(facts: &ReferenceFacts) -> Option<String> {
 fn gaps(gap: f64, tally: &Tally, queries: u64) -> Vec<String> {
     let mut notes = Vec::new();
     let (missed, unknown) = (tally.gaps_beyond(gap), tally.without_distance());
+    let queries = HumanCount(queries);
     if !missed.is_empty() {
         let largest = missed.iter().copied().fold(0.0, f64::max);
         notes.push(format!(
             "the gap of {gap} between both ends of a distance was not reached for {} of {queries} queries; the largest \
              is {largest:.2e}",
-            missed.len()
+            HumanCount(missed.len() as u64)
         ));
     }
     if unknown > 0 {
         notes.push(format!(
-            "no distance was found for {unknown} of {queries} queries"
+            "no distance was found for {} of {queries} queries",
+            HumanCount(unknown)
         ));
     }
     notes

@@ -5,6 +5,7 @@ use crate::hull::Settings;
 pub use crate::notion::metric::Metric;
 use crate::notion::registry::{self, Wanted};
 use crate::notion::{self, Classes, Notion};
+use indicatif::HumanCount;
 use serde::{Deserialize, Serialize};
 
 /// The default share of reference rows that a notion with a threshold calls inside.
@@ -119,8 +120,10 @@ impl AnalysisPlan {
             return Ok(None);
         }
         Ok(Some(format!(
-            "{most} of the {queries} queries, drawn by --seed {}, are judged by {}, because judging all would take long; --notion \
+            "{} of the {} queries, drawn by --seed {}, are judged by {}, because judging all would take long; --notion \
              {},{} judges all",
+            HumanCount(most as u64),
+            HumanCount(queries as u64),
             self.seed,
             ids.join(", "),
             self.notions.0.join(","),

@@ -6,8 +6,8 @@ use super::{figures, findings};
 use crate::error::Result;
 use crate::report::columns::{TableColumn, column, columns};
 use crate::report::document::{self, Part, Section};
-use crate::report::numerals::{grouped, none_sampled, number, or_nothing, percent, probability};
-use crate::report::text_table::{NOTHING, Table};
+use crate::report::numerals::{NOTHING, none_sampled, number, or_nothing, percent, probability};
+use crate::report::text_table::Table;
 use crate::report::{html, outcomes};
 use crate::store::file;
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SetReport, SpaceReport};
@@ -119,11 +119,8 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
         &of_spaces(),
         &report.spaces,
     );
-    let words = [
-        ("cannot tell", "all or no queries are outside."),
-        ("?", "not known."),
-    ];
-    let mut parts = vec![Part::Table(table.explaining(&words))];
+    let unbounded = [("cannot tell", "all or no queries are outside.")];
+    let mut parts = vec![Part::Table(table.explaining(&unbounded))];
     if !typed.is_empty() {
         parts.push(Part::Text("Short names, and the spaces as typed:".into()));
         let typed = typed.iter().map(|(name, typed)| format!("{name}: {typed}"));
@@ -137,9 +134,9 @@ fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
     let estimate = |value: Option<f64>| or_nothing(value, |value| format!("{value:.1}"));
     columns! { space: SpaceReport;
         "space" = space.space.clone(), "";
-        "N" = grouped(space.n_reference), "reference rows, on which a rate depends as well as on the rank.";
-        "d" = space.d.to_string(), "coordinates of a row.";
-        "rank" = space.rank.map_or("?".into(), |rank| rank.to_string()),
+        "N" = space.n_reference, "reference rows, on which a rate depends as well as on the rank.";
+        "d" = space.d, "coordinates of a row.";
+        "rank" = space.rank,
             "dimension of the affine hull of the reference.";
         "outside" = words::share(words::asked(space, "hull")),
             "queries outside the convex hull of the reference, %: the extrapolation rate.";
@@ -251,11 +248,11 @@ fn of_pairs() -> Vec<TableColumn<'static, Pair>> {
     columns! { pair: Pair;
         "A" = pair.a.clone(), "";
         "B" = pair.b.clone(), "";
-        "inside both" = pair.both_inside.to_string(), "";
-        "only A" = pair.only_a_inside.to_string(), "";
-        "only B" = pair.only_b_inside.to_string(), "";
-        "neither" = pair.neither_inside.to_string(), "";
-        "undecided" = pair.undecided.to_string(), "queries that are undecided in one of them.";
+        "inside both" = pair.both_inside, "";
+        "only A" = pair.only_a_inside, "";
+        "only B" = pair.only_b_inside, "";
+        "neither" = pair.neither_inside, "";
+        "undecided" = pair.undecided, "queries that are undecided in one of them.";
         "p" = probability(pair.p_value), "McNemar's exact test of whether only A and only B are equally likely, two-sided.";
         "p, Holm" = probability(pair.p_holm), "the same, corrected for all pairs of spaces.";
     }
@@ -298,8 +295,8 @@ fn rate_of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
 fn by_class(space: &SpaceReport) -> Table {
     let mut all = columns! { label: LabelReport;
         "class" = label.label.clone(), "";
-        "rows" = label.n_reference.to_string(), "";
-        "queries" = label.n_queries.to_string(), "";
+        "rows" = label.n_reference, "";
+        "queries" = label.n_queries, "";
     };
     all.extend(space.notions.iter().map(|notion| {
         let id = &notion.rate.notion;

@@ -44,9 +44,9 @@ pub fn undecided_in_class(space: &SpaceReport) -> u64 {
     own.map(|rate| rate.undecided).sum()
 }
 
-/// A count; a dash for none.
-pub fn some(count: u64) -> String {
-    or_nothing(Some(count).filter(|&count| count > 0), grouped)
+/// A count, if it is not 0.
+pub fn some(count: u64) -> Option<u64> {
+    Some(count).filter(|&count| count > 0)
 }
 
 /// A rate in percent, and another in brackets.

@@ -6,8 +6,8 @@ use crate::error::Error;
 use crate::report::columns::{TableColumn, columns};
 use crate::report::document::{self, Part, Section};
 use crate::report::html;
-use crate::report::numerals::{number, percent, probability};
-use crate::report::text_table::{NOTHING, Table};
+use crate::report::numerals::{NOTHING, number, percent, probability};
+use crate::report::text_table::Table;
 use crate::store::file;
 use crate::study::outcomes::{
     Comparison, Difference, Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk,

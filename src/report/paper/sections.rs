@@ -6,7 +6,7 @@ use super::{Collection, Experiment, curves};
 use crate::report::columns::{TableColumn, columns};
 use crate::report::document::{self, Part, Section};
 use crate::report::html;
-use crate::report::numerals::{hundredths, or_nothing};
+use crate::report::numerals::{grouped, hundredths, or_nothing};
 use crate::report::text_table::Table;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
@@ -78,13 +78,13 @@ fn tables(experiment: &Experiment) -> Vec<Table> {
 
 /// A number, or a dash where there is none.
 fn number(number: Option<u64>) -> String {
-    or_nothing(number, |number| number.to_string())
+    or_nothing(number, grouped)
 }
 
 fn of_halves() -> Vec<TableColumn<'static, Half>> {
     columns! { half: Half;
         "setting" = half.data.clone(), "";
-        "d" = half.d.to_string(), "";
+        "d" = half.d, "";
         "first N, measured" = number(half.measured), "";
         "95 %" = match half.interval95 {
             [None, None] => number(None),
@@ -97,10 +97,10 @@ fn of_halves() -> Vec<TableColumn<'static, Half>> {
 fn of_points() -> Vec<TableColumn<'static, Point>> {
     columns! { point: Point;
         "curve" = point.series.clone(), "";
-        "d" = point.d.to_string(), "";
+        "d" = point.d, "";
         "rank" = number(point.rank), "";
-        "inside" = point.inside.to_string(), "";
-        "of" = point.trials.to_string(), "";
+        "inside" = point.inside, "";
+        "of" = point.trials, "";
         "share" = hundredths(point.rate), "";
         "95 %" = format!("{} to {}", hundredths(point.interval95[0]), hundredths(point.interval95[1])), "";
         "Gaussian" = or_nothing(point.theory, hundredths), "the share for Gaussian data of that rank.";
@@ -110,9 +110,9 @@ fn of_points() -> Vec<TableColumn<'static, Point>> {
 fn of_views() -> Vec<TableColumn<'static, View>> {
     columns! { view: View;
         "space" = view.space.clone(), "";
-        "dimensions" = view.dim.to_string(), "";
-        "look inside" = view.inside.to_string(), "images of vertices in the hull of the others.";
-        "outside" = view.outside.to_string(), "";
+        "dimensions" = view.dim, "";
+        "look inside" = view.inside, "images of vertices in the hull of the others.";
+        "outside" = view.outside, "";
         "outside, exactly" = number(view.exact_outside), "";
     }
 }
@@ -120,6 +120,10 @@ fn of_views() -> Vec<TableColumn<'static, View>> {
 fn cube_caption(cube: &Hypercube) -> String {
     format!(
         "Cube of {} dimensions, {} vertices, each against the others: distance between {:.12} and {:.12}, exactly {:.12}",
-        cube.d, cube.vertices, cube.distance[0], cube.distance[1], cube.exact_distance
+        cube.d,
+        grouped(cube.vertices),
+        cube.distance[0],
+        cube.distance[1],
+        cube.exact_distance
     )
 }

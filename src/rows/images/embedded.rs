@@ -21,6 +21,7 @@ use crate::warnings::Warnings;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
+use indicatif::HumanCount;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::collections::VecDeque;
@@ -254,6 +255,7 @@ impl Set {
             }
         }
         if none > 0 {
+            let [none, all] = [none, all].map(|count| HumanCount(count as u64));
             said += &format!(", {none} of {all} rows have no label");
         }
         (Some(labels), said)

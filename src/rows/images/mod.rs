@@ -29,6 +29,7 @@ use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::warnings::Warnings;
 use files::Listing;
+use indicatif::HumanCount;
 use labels::Given;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -314,8 +315,9 @@ fn array(
             let none = labels.as_ref().map_or(0, Labels::unlabelled);
             if none > 0 {
                 warnings.add(format!(
-                    "{spec}: {none} of {} rows have no label",
-                    rows.len()
+                    "{spec}: {} of {} rows have no label",
+                    HumanCount(none as u64),
+                    HumanCount(rows.len() as u64)
                 ));
             }
             labels

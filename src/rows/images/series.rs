@@ -13,6 +13,7 @@ use crate::rows::input::input_error;
 use crate::rows::table::{Chunk, STEP, Stream};
 use crate::rows::{Element, Rows, Store};
 use crate::warnings::Warnings;
+use indicatif::HumanCount;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -373,6 +374,7 @@ impl Gathered {
             ),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+            let [count, all] = [count, all].map(|count| HumanCount(count as u64));
             warnings.add(format!("{count} of {all} images in {root} {what}"));
         }
         warnings
