@@ -497,7 +497,7 @@ fn a_set_of_which_no_query_is_in_the_sample_has_no_numbers() {
     );
     let said = [
         "-: no query of few (1 in all) is in the sample that cone, gauge, delaunay judged",
-        "\"none sampled\": no query of few (1 in all) is in the sample that cone, gauge, delaunay judged.",
+        "none sampled the sample that the notion judged holds no query of one of the two sets.",
     ];
     assert!(said.iter().all(|said| text.contains(said)), "{text}");
     let (before, after) = text.split_once("AUROC").unwrap();

@@ -15,8 +15,9 @@ pub enum Type {
     Rows,
 }
 
-/// The value of a column for one query.
-#[derive(Debug, Clone, PartialEq)]
+/// The value of a column for one query; as JSON it is the plain value.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
 pub enum Value {
     /// The value was not computed, or does not apply.
     Null,

@@ -46,15 +46,6 @@ impl<'r, R: 'r> TableColumn<'r, R> {
         (self.get)(row)
     }
 
-    /// The same column of a table whose rows have an `R` as a part.
-    pub fn of<S>(self, part: impl Fn(&S) -> &R + 'r) -> TableColumn<'r, S> {
-        let nullable = self.nullable;
-        TableColumn {
-            nullable,
-            ..self.of_part(move |row| Some(part(row)))
-        }
-    }
-
     /// The same column of a table whose rows may have an `R` as a part; null where the part is missing.
     pub fn of_part<S>(self, part: impl Fn(&S) -> Option<&R> + 'r) -> TableColumn<'r, S> {
         let get = self.get;
@@ -204,50 +195,29 @@ fn arrow(of: Type) -> DataType {
 /// Values of one type as a column of a batch.
 fn array(of: Type, values: impl Iterator<Item = Value>) -> ArrayRef {
     macro_rules! built {
-        ($builder:expr, $kind:path, $map:expr) => {{
+        ($builder:expr, $kind:ident, $map:expr) => {{
             let mut builder = $builder;
             builder.extend(values.map(|value| match value {
-                $kind(value) => Some($map(value)),
+                Value::$kind(value) => Some($map(value)),
                 _ => None,
             }));
             Arc::new(builder.finish())
         }};
     }
     let signed = |number: u64| number as i64;
-    let all_signed = |rows: Vec<u64>| rows.into_iter().map(|row| Some(row as i64));
+    let rows = |rows: Vec<u64>| rows.into_iter().map(|row| Some(row as i64));
     let floats = |numbers: Vec<f64>| numbers.into_iter().map(Some);
     let texts = |texts: Vec<String>| texts.into_iter().map(Some);
+    let (int, float, text) = (Int64Builder::new, Float64Builder::new, StringBuilder::new);
     match of {
-        Type::Text => built!(StringBuilder::new(), Value::Text, String::from),
-        Type::Bool => built!(BooleanBuilder::new(), Value::Bool, bool::from),
-        Type::Float => built!(Float64Builder::new(), Value::Float, f64::from),
-        Type::Count => built!(Int64Builder::new(), Value::Count, signed),
-        Type::Row => built!(Int64Builder::new(), Value::Row, signed),
-        Type::Texts => built!(ListBuilder::new(StringBuilder::new()), Value::Texts, texts),
-        Type::Floats => built!(
-            ListBuilder::new(Float64Builder::new()),
-            Value::Floats,
-            floats
-        ),
-        Type::Rows => built!(
-            ListBuilder::new(Int64Builder::new()),
-            Value::Rows,
-            all_signed
-        ),
-    }
-}
-
-/// A value as JSON; every f64 reads back the same.
-pub fn as_json(value: Value) -> serde_json::Value {
-    match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Text(text) => text.into(),
-        Value::Bool(value) => value.into(),
-        Value::Float(number) => number.into(),
-        Value::Count(number) | Value::Row(number) => number.into(),
-        Value::Texts(texts) => texts.into(),
-        Value::Floats(numbers) => numbers.into(),
-        Value::Rows(rows) => rows.into(),
+        Type::Text => built!(text(), Text, String::from),
+        Type::Bool => built!(BooleanBuilder::new(), Bool, bool::from),
+        Type::Float => built!(float(), Float, f64::from),
+        Type::Count => built!(int(), Count, signed),
+        Type::Row => built!(int(), Row, signed),
+        Type::Texts => built!(ListBuilder::new(text()), Texts, texts),
+        Type::Floats => built!(ListBuilder::new(float()), Floats, floats),
+        Type::Rows => built!(ListBuilder::new(int()), Rows, rows),
     }
 }
 

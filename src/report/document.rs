@@ -15,6 +15,8 @@ pub enum Part {
     /// Lines that are not wrapped, because paths in them may be copied.
     Lines(Vec<String>),
     Table(Table),
+    /// A table that only a page has, folded under its caption.
+    Folded(Table),
     /// A figure on a page, with its caption.
     Figure(Figure, String),
     /// Anything else that only a page shows.
@@ -65,7 +67,7 @@ fn part_text(part: &Part) -> Option<String> {
             let known = texts.into_iter().filter(|text| text != "\n");
             Some(known.collect::<Vec<_>>().join("\n"))
         }
-        Part::Figure(..) | Part::Page(_) => None,
+        Part::Folded(_) | Part::Figure(..) | Part::Page(_) => None,
     }
 }
 
@@ -90,6 +92,7 @@ fn part_markup(part: &Part) -> Markup {
                 (html::details("What the names mean", false, &html::terms(table.key.iter().cloned())))
             }
         },
+        Part::Folded(table) => html::details(&table.caption, false, &html::table(table)),
         Part::Figure(figure, caption) => {
             let alt = format!("{}; the numbers are in the tables below", figure.title);
             let untitled = Figure {

@@ -107,7 +107,7 @@ impl Embeddings<'_> {
         // The labels may be others than those in the file.
         let known = provenance(self.source, "the row").into_iter();
         let known = known.filter(|column| column.name != "label");
-        all.extend(known.map(|column| column.of(|row: &SourceRow| &row.1)));
+        all.extend(known.map(|column| column.of_part(|row: &SourceRow| Some(&row.1))));
         if self.labels.is_some() {
             all.extend(columns! { row: SourceRow;
                 "label" = self.label(row.0).map(String::from), "class of the row";

@@ -125,12 +125,3 @@ pub fn filled(
 pub fn of_queries(notion: &str, queries: u64) -> String {
     format!("{notion} (of {})", grouped(queries))
 }
-
-/// Says that a sample holds no query of a set; the full stop is left to the caller.
-pub fn none_sampled(set: &str, all: u64, notions: &[&str]) -> String {
-    format!(
-        "no query of {set} ({} in all) is in the sample that {} judged",
-        grouped(all),
-        notions.join(", ")
-    )
-}

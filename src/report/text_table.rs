@@ -4,6 +4,7 @@ use super::columns::{TableColumn, as_field};
 use super::numerals::{NO_BREAK, NOTHING, grouped, unbroken};
 use crate::notion::Value;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
+use std::iter::once;
 
 /// The width of a terminal, and of a block of a table, in letters.
 const WIDE: usize = 120;
@@ -46,30 +47,28 @@ impl Table {
         rows: impl IntoIterator<Item = &'t R>,
     ) -> Self {
         let rows: Vec<&R> = rows.into_iter().collect();
-        let cells = |column: &TableColumn<'_, R>| {
-            let cells = rows.iter().map(|row| cell(column.value(row)));
-            cells.collect::<Vec<_>>()
-        };
-        let all = columns.iter().map(|column| (column, cells(column)));
-        let is_known =
-            |cells: &[String]| cells.is_empty() || cells.iter().any(|cell| cell != NOTHING);
-        let known = all.filter(|(_, cells)| is_known(cells));
-        let (columns, cells): (Vec<_>, Vec<_>) = known.unzip();
-        let explained = columns.iter().filter(|column| !column.help.is_empty());
-        let key = explained.map(|column| (column.name.clone(), column.help.clone()));
+        let all = columns.iter().map(|column| {
+            let cells = rows.iter().map(|row| self::cell(column.value(row)));
+            (column, cells.collect::<Vec<_>>())
+        });
+        let (columns, cells): (Vec<_>, Vec<_>) = all
+            .filter(|(_, cells)| cells.is_empty() || cells.iter().any(|cell| cell != NOTHING))
+            .unzip();
         let row = |row: usize| cells.iter().map(|cells| cells[row].clone()).collect();
         let head = columns.iter().map(|column| &column.name);
-        Table {
-            key: key.collect(),
-            ..Table::new(caption, head, (0..rows.len()).map(row))
-        }
+        let mut table = Table::new(caption, head, (0..rows.len()).map(row));
+        let explained = columns.iter().filter(|column| !column.help.is_empty());
+        table.key = explained
+            .map(|column| (column.name.clone(), column.help.clone()))
+            .collect();
+        table
     }
 
     /// The same table, whose key also explains those of some words that stand in a cell.
     pub fn explaining(mut self, words: &[(&str, &str)]) -> Self {
-        let stands =
-            |word: &str| (self.rows.iter().flatten()).any(|cell: &String| cell.contains(word));
-        let there = words.iter().filter(|(word, _)| stands(word));
+        let there = words
+            .iter()
+            .filter(|(word, _)| self.rows.iter().flatten().any(|cell| cell.contains(word)));
         let there = there.map(|(word, help)| (word.to_string(), help.to_string()));
         self.key.extend(there.collect::<Vec<_>>());
         self
@@ -83,29 +82,25 @@ impl Table {
         across: impl IntoIterator<Item = impl Into<String>>,
         cell: impl Fn(usize, usize) -> String,
     ) -> Self {
-        let head = std::iter::once(corner.to_string()).chain(across.into_iter().map(Into::into));
+        let head = once(corner.to_string()).chain(across.into_iter().map(Into::into));
         let mut table = Table::new(caption, head, []);
-        let columns = table.head.len() - 1;
-        let row = |(row, name): (usize, String)| {
-            let cells = (0..columns).map(|column| cell(row, column));
-            std::iter::once(name).chain(cells).collect()
-        };
-        table.rows = names.into_iter().enumerate().map(row).collect();
+        let rows = names.into_iter().enumerate().map(|(row, name)| {
+            let cells = (1..table.head.len()).map(|column| cell(row, column - 1));
+            once(name).chain(cells).collect()
+        });
+        table.rows = rows.collect();
         table
     }
 
     /// The same table with a column for each row.
     pub fn turned(self) -> Self {
-        let mut lines = self.rows.iter().map(|row| row.iter());
-        let mut all: Vec<Vec<String>> = self.head.iter().map(|name| vec![name.clone()]).collect();
-        for line in &mut lines {
-            let places = all.iter_mut().zip(line);
-            places.for_each(|(row, cell)| row.push(cell.clone()));
-        }
-        let mut all = all.into_iter();
+        let lines: Vec<Vec<String>> = once(self.head).chain(self.rows).collect();
+        let across = 0..lines.first().map_or(0, Vec::len);
+        let line = |place: usize| lines.iter().map(|line| line[place].clone()).collect();
+        let mut turned = across.map(line);
         Table {
-            head: all.next().unwrap_or_default(),
-            rows: all.collect(),
+            head: turned.next().unwrap_or_default(),
+            rows: turned.collect(),
             ..self
         }
     }
@@ -168,7 +163,7 @@ impl Table {
                 first
             };
             let cells = row.iter().skip(1).map(String::as_str);
-            table.add_row(std::iter::once(name).chain(cells).map(broken));
+            table.add_row(once(name).chain(cells).map(broken));
             last = first;
         }
         for column in table.column_iter_mut().skip(1) {

@@ -24,18 +24,8 @@ impl RateRow<'_> {
 }
 
 /// The columns of `by_label.parquet`; all others but the label are those of `rates.parquet`.
-const BY_LABEL: [&str; 10] = [
-    "space",
-    "label",
-    "notion",
-    "n_reference",
-    "n_queries",
-    "outside",
-    "rate",
-    "interval_low",
-    "interval_high",
-    "undecided",
-];
+const BY_LABEL: &str =
+    "space label notion n_reference n_queries outside rate interval_low interval_high undecided";
 
 /// The columns of a file.
 fn of_file<'r>(by_label: bool) -> Vec<TableColumn<'r, RateRow<'r>>> {
@@ -72,7 +62,7 @@ fn of_file<'r>(by_label: bool) -> Vec<TableColumn<'r, RateRow<'r>>> {
             "of the rows left out, how many are neither proved inside nor outside";
     };
     all.retain(|column| match by_label {
-        true => BY_LABEL.contains(&column.name.as_str()),
+        true => BY_LABEL.split(' ').any(|name| name == column.name),
         false => column.name != "label",
     });
     all
@@ -107,20 +97,22 @@ pub fn write_rates(path: &Path, command: &str, settings: &Value, report: &Report
 
 /// Writes the rates of all spaces by class.
 pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
-    let mut rows = Vec::new();
-    for space in &report.spaces {
-        for label in &space.labels {
-            let rates = label.rates.iter().map(|rate| (rate.notion.as_str(), rate));
-            let own = label.own_class.iter().map(|rate| ("own_class_hull", rate));
-            rows.extend(rates.chain(own).map(|(notion, rate)| RateRow {
-                space,
-                label: &label.label,
-                notion,
-                n_reference: label.n_reference,
-                rate,
-                left_out: None,
-            }));
-        }
-    }
+    let classes = report.spaces.iter().flat_map(|space| {
+        let labels = space.labels.iter();
+        labels.map(move |label| (space, label))
+    });
+    let rows = classes.flat_map(|(space, label)| {
+        let rates = label.rates.iter().map(|rate| (rate.notion.as_str(), rate));
+        let own = label.own_class.iter().map(|rate| ("own_class_hull", rate));
+        rates.chain(own).map(move |(notion, rate)| RateRow {
+            space,
+            label: &label.label,
+            notion,
+            n_reference: label.n_reference,
+            rate,
+            left_out: None,
+        })
+    });
+    let rows: Vec<RateRow> = rows.collect();
     columns::write(path, command, settings, &of_file(true), &rows)
 }

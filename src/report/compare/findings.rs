@@ -54,29 +54,31 @@ pub fn findings(report: &Report) -> Vec<(String, String)> {
 }
 
 fn finding(space: &SpaceReport) -> String {
+    let mut said: Vec<String> = Vec::new();
     // Every other point is outside the hull of rows of one norm.
-    let advice = match words::asked(space, "cone") {
-        Some(_) => "",
-        None => " (--notion cone asks about directions)",
-    };
-    let sphere = space.sphere.map(|norm| {
-        format!(
-            "All reference rows have the norm {}: none can be inside the hull of others, and the hull is no evidence{advice}.",
-            number(norm)
-        )
-    });
-    let told = NOTIONS
-        .iter()
-        .filter(|(id, _)| sphere.is_none() || *id != "hull");
-    let rates = told.filter_map(|(id, there)| of_notion(space, id, there));
+    said.extend(space.sphere.map(|norm| {
+        let advice = match words::asked(space, "cone") {
+            Some(_) => "",
+            None => " (--notion cone asks about directions)",
+        };
+        let norm = number(norm);
+        format!("All reference rows have the norm {norm}: none can be inside the hull of others, and the hull is no evidence{advice}.")
+    }));
+    for (id, there) in NOTIONS {
+        if space.sphere.is_none() || id != "hull" {
+            said.extend(of_notion(space, id, there));
+        }
+    }
     let undecided = space.rate("hull").map_or(0, |rate| rate.undecided);
-    let undecided =
-        (undecided > 0).then(|| format!("{} undecided count as not outside.", grouped(undecided)));
-    let all = sphere.iter().cloned().chain(rates).chain(undecided);
-    let all: Vec<String> = all.collect();
-    match all.is_empty() {
+    if undecided > 0 {
+        said.push(format!(
+            "{} undecided count as not outside.",
+            grouped(undecided)
+        ));
+    }
+    match said.is_empty() {
         true => "Nothing was asked about the hull.".into(),
-        false => all.join(" "),
+        false => said.join(" "),
     }
 }
 

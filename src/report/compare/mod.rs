@@ -24,11 +24,10 @@ use serde_json::{Value, json};
 /// interface.
 pub fn json(command: &str, settings: &Value, report: &Report) -> Value {
     let mut spaces = json!(report.spaces);
-    for space in spaces.as_array_mut().into_iter().flatten() {
-        if let Some(space) = space.as_object_mut() {
-            space.remove("verdicts");
-            space.remove("picks");
-        }
+    let all = spaces.as_array_mut().into_iter().flatten();
+    for space in all.filter_map(Value::as_object_mut) {
+        space.remove("verdicts");
+        space.remove("picks");
     }
     json!({
         "version": env!("CARGO_PKG_VERSION"),

@@ -6,7 +6,7 @@ use super::{figures, findings};
 use crate::error::Result;
 use crate::report::columns::{TableColumn, column, columns};
 use crate::report::document::{self, Part, Section};
-use crate::report::numerals::{NOTHING, none_sampled, number, or_nothing, percent, probability};
+use crate::report::numerals::{NOTHING, grouped, number, or_nothing, percent, probability};
 use crate::report::text_table::Table;
 use crate::report::{html, outcomes};
 use crate::store::file;
@@ -55,7 +55,11 @@ pub fn page(made: &RunInfo, report: &Report, sheets: &[(String, Vec<u8>)]) -> St
     let mut all = vec![findings::section(&short, usize::MAX)];
     all.extend(sections(&short, &typed));
     if !sheets.is_empty() {
-        let pictures = pictures(&short, &typed, sheets);
+        let shown = sheets.iter().filter_map(|(typed, png)| {
+            let place = report.spaces.iter().position(|s| s.space == *typed)?;
+            Some((&short.spaces[place], png.as_slice()))
+        });
+        let pictures = pictures(&shown.collect::<Vec<_>>());
         all.push(Section::page("Queries to look at", pictures));
     }
     let warnings = short.spaces.iter().flat_map(|space| {
@@ -214,7 +218,14 @@ fn not_sampled(set: &SetReport) -> Option<String> {
     let all = set.rates.iter().map(|rate| rate.queries).max()?;
     let missed = set.rates.iter().filter(|rate| rate.queries == 0 && all > 0);
     let ids: Vec<&str> = missed.map(|rate| rate.notion.as_str()).collect();
-    (!ids.is_empty()).then(|| format!("{NOTHING}: {}.", none_sampled(&set.set, all, &ids)))
+    (!ids.is_empty()).then(|| {
+        format!(
+            "{NOTHING}: no query of {} ({} in all) is in the sample that {} judged.",
+            set.set,
+            grouped(all),
+            ids.join(", ")
+        )
+    })
 }
 
 /// The pairs of spaces; those without the first space are only on the page.
@@ -235,12 +246,13 @@ fn pairs(report: &Report, first: &str) -> Option<Section> {
         &columns[1..],
         of_first,
     );
-    let rest = Table::of("Pairs without the first space.", &columns, others).named_by(2);
-    let summary = format!("The other {} pairs", rest.rows.len());
-    let rest = (!rest.rows.is_empty())
-        .then(|| Part::Page(html::details(&summary, false, &html::table(&rest))));
-    let shown = (!shown.rows.is_empty()).then_some(Part::Table(shown));
-    (count > 0).then(|| Section::new("Query by query", shown.into_iter().chain(rest)))
+    let caption = format!("The other {} pairs.", others.len());
+    let rest = Table::of(caption, &columns, others).named_by(2);
+    let mut parts = vec![Part::Table(shown), Part::Folded(rest)];
+    parts.retain(
+        |part| matches!(part, Part::Table(all) | Part::Folded(all) if !all.rows.is_empty()),
+    );
+    (count > 0).then(|| Section::new("Query by query", parts))
 }
 
 /// The columns of pairs of spaces A and B.
@@ -279,10 +291,7 @@ fn classes(report: &Report) -> Option<Section> {
     let table = table.explaining(&[("(-)", "the reference has no row of the class.")]);
     let more = labels.len().saturating_sub(CLASSES);
     let more = (more > 0).then(|| format!("{more} more classes are in by_label.parquet."));
-    let each = split.iter().map(|space| {
-        let table = html::table(&by_class(space));
-        Part::Page(html::details(&space.space, false, &table))
-    });
+    let each = split.iter().map(|space| Part::Folded(by_class(space)));
     let parts = std::iter::once(Part::Table(table)).chain(more.map(Part::Text));
     Some(Section::new("By class", parts.chain(each)))
 }
@@ -314,21 +323,10 @@ fn by_class(space: &SpaceReport) -> Table {
 }
 
 /// The contact sheets; the first with a query inside is open.
-fn pictures(report: &Report, typed: &[(String, String)], sheets: &[(String, Vec<u8>)]) -> Markup {
-    let short = |space: &str| {
-        let known = typed.iter().find(|(_, typed)| typed == space);
-        known.map_or(space.to_string(), |(name, _)| name.clone())
-    };
-    let certified = |(space, _): &(String, Vec<u8>)| {
-        let name = short(space);
-        let mut spaces = report.spaces.iter().filter(|space| space.space == name);
-        spaces.any(|space| {
-            space
-                .picks
-                .interpolated
-                .iter()
-                .any(|pick| !pick.support.is_empty())
-        })
+fn pictures(sheets: &[(&SpaceReport, &[u8])]) -> Markup {
+    let certified = |(space, _): &(&SpaceReport, &[u8])| {
+        let mut inside = space.picks.interpolated.iter();
+        inside.any(|pick| !pick.support.is_empty())
     };
     let open = sheets.iter().position(certified).unwrap_or(0);
     html! {
@@ -339,9 +337,9 @@ fn pictures(report: &Report, typed: &[(String, String)], sheets: &[(String, Vec<
              transforms it, if that is an image, and its nearest reference image."
         }
         @for (place, (space, png)) in sheets.iter().enumerate() {
-            @let space = short(space);
+            @let space = &space.space;
             @let alt = format!("Contact sheet of {space}: the most interpolated and the most extrapolated queries");
-            (html::details(&space, place == open, &html::sheet(png, &alt)))
+            (html::details(space, place == open, &html::sheet(png, &alt)))
         }
     }
 }

@@ -6,12 +6,13 @@ use crate::error::Error;
 use crate::report::columns::{TableColumn, columns};
 use crate::report::document::{self, Part, Section};
 use crate::report::html;
-use crate::report::numerals::{NOTHING, number, percent, probability};
+use crate::report::numerals::{NOTHING, grouped, number, percent, probability};
 use crate::report::text_table::Table;
 use crate::store::file;
 use crate::study::outcomes::{
     Comparison, Difference, Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk,
 };
+use std::mem::swap;
 use std::path::Path;
 
 /// Words in cells that are not plain.
@@ -32,7 +33,7 @@ const WORDS: [(&str, &str); 10] = [
     ),
     (
         "none sampled",
-        "the queries that the notion judged are all of one set.",
+        "the sample that the notion judged holds no query of one of the two sets.",
     ),
     (
         "same order",
@@ -92,30 +93,20 @@ pub fn section(outcomes: &Outcomes) -> Section {
         let table = Table::of(caption, &columns, &outcomes.notions);
         parts.push(Part::Table(table.named_by(2).explaining(&WORDS)));
     }
-    let best = best_pairs(outcomes);
+    let tested = outcomes.comparisons.iter();
+    let tested = tested.filter(|pair| pair.found.value().is_some());
+    let caption = format!(
+        "The best score A of each space against the others, by DeLong's paired test; p corrected by Holm for all {} pairs of \
+         notions.",
+        grouped(tested.clone().count() as u64)
+    );
+    let best: Vec<Comparison> = tested.filter_map(|pair| of_best(outcomes, pair)).collect();
     if !best.is_empty() {
-        let caption = format!(
-            "The best score A of each space against the others, by DeLong's paired test; p corrected by Holm for all {} pairs of \
-             notions.",
-            outcomes
-                .comparisons
-                .iter()
-                .filter(|pair| pair.found.value().is_some())
-                .count()
-        );
         parts.push(Part::Table(pairs(&caption, &best)));
     }
     if !outcomes.comparisons.is_empty() {
-        let table = pairs(
-            "AUROC of A minus that of B, over the queries with both.",
-            &outcomes.comparisons,
-        );
-        let summary = "Every pair of notions of a space";
-        parts.push(Part::Page(html::details(
-            summary,
-            false,
-            &html::table(&table),
-        )));
+        let caption = "Every pair of notions of a space: AUROC of A minus that of B, over the queries with both.";
+        parts.push(Part::Folded(pairs(caption, &outcomes.comparisons)));
     }
     Section::new(title(&outcomes.kind), parts)
 }
@@ -204,34 +195,13 @@ fn pairs(caption: &str, pairs: &[Comparison]) -> Table {
     table.named_by(3).explaining(&WORDS)
 }
 
-/// The best notion of each space against the others.
-fn best_pairs(outcomes: &Outcomes) -> Vec<Comparison> {
-    let tested = outcomes.comparisons.iter();
-    let tested = tested.filter(|pair| pair.found.value().is_some());
-    let of_best = tested.filter_map(|pair| {
-        let (best, _) = outcomes.strongest(&pair.space)?;
-        match &best.notion {
-            best if *best == pair.a => Some(pair.clone()),
-            best if *best == pair.b => Some(turned(pair)),
-            _ => None,
-        }
-    });
-    of_best.collect()
-}
-
-/// The comparison of B with A.
-fn turned(pair: &Comparison) -> Comparison {
-    let found = pair.found.map(|found| Difference {
-        auroc_a: found.auroc_b,
-        auroc_b: found.auroc_a,
-        difference: -found.difference,
-        interval95: [-found.interval95[1], -found.interval95[0]],
-        ..found
-    });
-    Comparison {
-        a: pair.b.clone(),
-        b: pair.a.clone(),
-        found,
-        ..pair.clone()
+/// The pair with the best notion of its space as A; `None` where neither is the best.
+fn of_best(outcomes: &Outcomes, pair: &Comparison) -> Option<Comparison> {
+    let (best, _) = outcomes.strongest(&pair.space)?;
+    let mut pair = pair.clone();
+    if pair.b == best.notion {
+        swap(&mut pair.a, &mut pair.b);
+        pair.found = pair.found.map(Difference::turned);
     }
+    (pair.a == best.notion).then_some(pair)
 }

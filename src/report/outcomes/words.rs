@@ -1,9 +1,9 @@
 //! Numbers of outcomes as text, and the findings in fixed sentences.
 
 use crate::report::numerals::{
-    between, distinct, grouped, none_sampled, number, of_queries, percent, probability,
+    between, distinct, grouped, number, of_queries, percent, probability,
 };
-use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk};
+use crate::study::outcomes::{Measured, NotionOutcomes, OutcomeKind, Outcomes, Risk};
 
 /// A number, or a few words on why it is missing.
 pub fn shown<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
@@ -76,41 +76,20 @@ pub fn introduction(outcomes: &Outcomes) -> String {
     let Measured::Value(all) = &outcomes.all else {
         return "No outcome is known of any query.".into();
     };
-    let mut text = format!(
-        "Of {} queries the outcome is known; {}: {} (95 %: {}).",
+    let few = outcomes.notions.iter();
+    let few = few.filter(|notion| notion.is_few(all.queries) && notion.queries > 0);
+    let few = distinct(few.map(named)).join(", ");
+    let few = match few.is_empty() {
+        true => String::new(),
+        false => format!(" Scores that are known of few queries are not called best: {few}."),
+    };
+    format!(
+        "Of {} queries the outcome is known; {}: {} (95 %: {}).{few}",
         grouped(all.queries),
         rate_name(kind),
         risk(kind, all),
         interval(kind, all)
-    );
-    let few = outcomes.notions.iter();
-    let few = few.filter(|notion| notion.is_few(all.queries) && notion.queries > 0);
-    let few = distinct(few.map(named)).join(", ");
-    if !few.is_empty() {
-        text += &format!(" Scores that are known of few queries are not called best: {few}.");
-    }
-    text + &not_sampled(outcomes, all)
-}
-
-/// A sentence for each set without a query in the sample of a notion.
-fn not_sampled(outcomes: &Outcomes, all: &Risk) -> String {
-    let OutcomeKind::Sets(names) = &outcomes.kind else {
-        return String::new();
-    };
-    let second = (all.mean * all.queries as f64).round() as u64;
-    let reasons = [Missing::FirstNotSampled, Missing::SecondNotSampled];
-    let sets = reasons
-        .iter()
-        .zip(names)
-        .zip([all.queries - second, second]);
-    let said = sets.filter_map(|((why, name), count)| {
-        let missed = outcomes.notions.iter();
-        let missed = missed.filter(|notion| notion.auroc.missing() == Some(*why));
-        let notions = distinct(missed.map(|notion| notion.notion.as_str()));
-        let none = none_sampled(name, count, &notions);
-        (!notions.is_empty()).then(|| format!(" \"none sampled\": {none}."))
-    });
-    said.collect()
+    )
 }
 
 /// The finding of each space: the score that predicts the outcome best, and the result for the hull.

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::hull::{Answer, Bracket, Verdict};
 use crate::notion::{Notion, Type, Value};
-use crate::report::columns::{Cell, RowNumber, TableColumn, column, columns};
+use crate::report::columns::{RowNumber, TableColumn, as_field, column, columns};
 use crate::rows::{Provenance, Rows};
 use crate::study::analyze::AnalysisPlan;
 use crate::study::compare::{QuerySet, RowContext};
@@ -205,65 +205,57 @@ fn of_notion<'r>(
 
 /// The columns of the nearest row.
 fn of_nearest(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
-    fn nearest(record: &Record) -> Option<&Neighbour> {
-        record.neighbours.first()
-    }
-    let mut all: Vec<TableColumn<Neighbour>> = columns! { neighbour: Neighbour;
-        "nearest_row" = RowNumber(neighbour.row),
+    let mut all = columns! { record: Record;
+        "nearest_row" = record.neighbours.first().map(|nearest| RowNumber(nearest.row)),
             "row number of the nearest reference row in its file or folder, from 0";
     };
     for mut column in provenance(reference, "the nearest reference row") {
         column.name = format!("nearest_{}", column.name);
-        all.push(column.of_part(|neighbour: &Neighbour| Some(&neighbour.row)));
+        all.push(column.of_part(|record: &Record| Some(&record.neighbours.first()?.row)));
     }
-    all.extend(columns! { neighbour: Neighbour;
-        "nearest_distance" = finite(neighbour.distance),
+    all.extend(columns! { record: Record;
+        "nearest_distance" = record.neighbours.first().and_then(|nearest| finite(nearest.distance)),
             "distance of the nearest reference row, in the metric";
-    });
-    let all = all.into_iter().map(|column| column.of_part(nearest));
-    let ratio = columns! { record: Record;
         "nearest_ratio" = finite(record.nearest_ratio),
             "that distance over the median nearest distance between reference rows";
-    };
-    all.chain(ratio).collect()
+    });
+    all
 }
 
 /// The lists of all neighbours, nearest first.
 fn of_neighbours(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
-    let row = |n: &Neighbour| n.row;
-    let mut all = vec![list("neighbour_rows", "row numbers, nearest first", row)];
+    let mut all = columns! { record: Record;
+        "neighbour_rows" = of_each(record, |near| near.row), "row numbers, nearest first";
+    };
     for known in provenance(reference, "it") {
         let (name, help) = match known.name.as_str() {
-            "id" => ("ids", "their ids"),
-            "file" => ("files", "their files"),
-            "row_in_file" => ("rows_in_file", "their row numbers in those files, from 0"),
-            _ => ("labels", "their labels"),
+            "id" => ("neighbour_ids", "their ids"),
+            "file" => ("neighbour_files", "their files"),
+            "row_in_file" => (
+                "neighbour_rows_in_file",
+                "their row numbers in those files, from 0",
+            ),
+            _ => ("neighbour_labels", "their labels"),
         };
-        let (name, of) = (format!("neighbour_{name}"), known.of);
-        let value = move |n: &Neighbour| known.value(&n.row);
-        all.push(match of {
-            Type::Row => list(&name, help, move |n| match value(n) {
-                Value::Row(row) => row,
-                _ => 0,
+        all.push(match known.of {
+            Type::Row => column(name, help, move |record| {
+                of_each(record, |near| match known.value(&near.row) {
+                    Value::Row(row) => row,
+                    _ => 0,
+                })
             }),
-            _ => list(&name, help, move |n| match value(n) {
-                Value::Text(text) => text,
-                _ => String::new(),
+            _ => column(name, help, move |record| {
+                of_each(record, |near| as_field(known.value(&near.row)))
             }),
         });
     }
-    let help = "their distances, in the metric";
-    all.push(list("neighbour_distances", help, |n| n.distance));
+    all.extend(columns! { record: Record;
+        "neighbour_distances" = of_each(record, |near| near.distance), "their distances, in the metric";
+    });
     all
 }
 
-/// A list with an item for each neighbour.
-fn list<'r, T>(name: &str, help: &str, item: impl Fn(&Neighbour) -> T + 'r) -> RecordColumn<'r>
-where
-    Vec<T>: Cell,
-{
-    column(name, help, move |record: &Record| {
-        let items: Vec<T> = record.neighbours.iter().map(&item).collect();
-        Some(items)
-    })
+/// An item for each neighbour.
+fn of_each<T>(record: &Record, item: impl Fn(&Neighbour) -> T) -> Option<Vec<T>> {
+    Some(record.neighbours.iter().map(item).collect())
 }

@@ -6,7 +6,7 @@
 
 mod column;
 
-use super::columns::{as_field, as_json, batch, schema};
+use super::columns::{as_field, batch, schema};
 use crate::error::{Error, Result};
 use crate::store::file::{self, Output};
 use crate::store::parquet_file::{ParquetWriter, properties};
@@ -18,6 +18,7 @@ use arrow_schema::{ArrowError, Schema};
 pub use column::About;
 pub(super) use column::provenance;
 use column::{RecordColumn, all};
+use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -26,22 +27,21 @@ use std::sync::Arc;
 /// The file extensions, for messages.
 const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv or .jsonl (.ndjson)";
 
-/// How a file of a table is begun.
-type Begin = fn(&Path, &Table, &Context) -> Result<TableFile>;
+/// The format of a file.
+enum Format {
+    Parquet,
+    Arrow,
+    Csv,
+    Json,
+}
 
-/// How a file is begun, by its extension; the error lists the known ones.
-fn format(path: &Path) -> Result<Begin> {
+/// The format of a file, by its extension; the error lists the known ones.
+fn format(path: &Path) -> Result<Format> {
     Ok(match file::ending(path).as_str() {
-        "parquet" | "pq" => TableFile::parquet,
-        "arrow" | "feather" | "ipc" => TableFile::arrow,
-        "csv" => |path, table, _| {
-            TableFile::lines(path, &table.csv_head(), |table, record| {
-                table.csv_line(record)
-            })
-        },
-        "jsonl" | "ndjson" => {
-            |path, _, _| TableFile::lines(path, "", |table, record| table.json_line(record))
-        }
+        "parquet" | "pq" => Format::Parquet,
+        "arrow" | "feather" | "ipc" => Format::Arrow,
+        "csv" => Format::Csv,
+        "jsonl" | "ndjson" => Format::Json,
         _ => return Err(file::wrong_ending(path, "records", KNOWN)),
     })
 }
@@ -64,7 +64,7 @@ pub fn create<'r>(
     about: &About<'r, '_>,
 ) -> Result<Box<dyn FileSink + 'r>> {
     let table = Table::new(about, context.metadata())?;
-    let file = format(path)?(path, &table, context)?;
+    let file = TableFile::create(path, &table, context)?;
     Ok(Box::new(TableSink { file, table }))
 }
 
@@ -112,42 +112,40 @@ impl<'r> Table<'r> {
     /// A record as a line with a JSON object, whose keys are in the order of the columns.
     fn json_line(&self, record: &Record) -> String {
         let fields = self.joined(|column| {
-            let name = serde_json::Value::from(column.name.as_str());
-            format!("{name}:{}", as_json(column.value(record)))
+            let (name, value) = (json!(column.name), json!(column.value(record)));
+            format!("{name}:{value}")
         });
         format!("{{{fields}}}\n")
     }
 }
 
-/// The line of a record.
-type Line = fn(&Table, &Record) -> String;
-
 /// A file of batches or of lines.
 enum TableFile {
     Parquet(ParquetWriter),
     Arrow(Output, FileWriter<BufWriter<File>>),
-    Lines(Output, BufWriter<File>, Line),
+    Lines(Output, BufWriter<File>, Format),
 }
 
 impl TableFile {
-    fn parquet(path: &Path, table: &Table, context: &Context) -> Result<Self> {
-        let options = properties(context.metadata()).build();
-        ParquetWriter::create(path, &table.schema, options).map(TableFile::Parquet)
-    }
-
-    fn arrow(path: &Path, table: &Table, _context: &Context) -> Result<Self> {
-        let output = Output::create(path)?;
-        let writer = FileWriter::try_new(output.writer()?, &table.schema);
-        let writer = writer.map_err(|error| output.format_error(error))?;
-        Ok(TableFile::Arrow(output, writer))
-    }
-
-    fn lines(path: &Path, head: &str, line: Line) -> Result<Self> {
+    fn create(path: &Path, table: &Table, context: &Context) -> Result<Self> {
+        let format = format(path)?;
+        if let Format::Parquet = format {
+            let options = properties(context.metadata()).build();
+            return ParquetWriter::create(path, &table.schema, options).map(TableFile::Parquet);
+        }
         let output = Output::create(path)?;
         let mut writer = output.writer()?;
-        let written = writer.write_all(head.as_bytes());
+        if let Format::Arrow = format {
+            let writer = FileWriter::try_new(writer, &table.schema);
+            let writer = writer.map_err(|error| output.format_error(error))?;
+            return Ok(TableFile::Arrow(output, writer));
+        }
+        let written = match format {
+            Format::Json => Ok(()),
+            _ => writer.write_all(table.csv_head().as_bytes()),
+        };
         written.map_err(|error| output.error(error))?;
-        Ok(TableFile::Lines(output, writer, line))
+        Ok(TableFile::Lines(output, writer, format))
     }
 }
 
@@ -166,9 +164,12 @@ impl Sink for TableSink<'_> {
                 let written = table.batch(records).and_then(|batch| writer.write(&batch));
                 written.map_err(|error| output.format_error(error))
             }
-            TableFile::Lines(output, writer, line) => {
-                let mut lines = records.iter().map(|record| line(table, record));
-                let written = lines.try_for_each(|line| writer.write_all(line.as_bytes()));
+            TableFile::Lines(output, writer, format) => {
+                let lines = records.iter().map(|record| match format {
+                    Format::Json => table.json_line(record),
+                    _ => table.csv_line(record),
+                });
+                let written = writer.write_all(lines.collect::<String>().as_bytes());
                 written.map_err(|error| output.error(error))
             }
         }

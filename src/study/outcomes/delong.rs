@@ -53,6 +53,20 @@ pub struct Difference {
     pub p_holm: f64,
 }
 
+impl Difference {
+    /// The comparison of b with a.
+    pub fn turned(self) -> Self {
+        let [low, high] = self.interval95;
+        Difference {
+            auroc_a: self.auroc_b,
+            auroc_b: self.auroc_a,
+            difference: -self.difference,
+            interval95: [-high, -low],
+            ..self
+        }
+    }
+}
+
 /// The structural components of an area.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Components {
