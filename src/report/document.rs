@@ -36,11 +36,6 @@ impl Section {
         Section { title, parts }
     }
 
-    /// A section of a figure, whose heading is the figure's title.
-    pub fn figure(figure: Figure, caption: impl Into<String>) -> Self {
-        Section::new(figure.title.clone(), [Part::Figure(figure, caption.into())])
-    }
-
     /// A section that only a page has.
     pub fn page(title: &str, below: Markup) -> Self {
         Section::new(title, [Part::Page(below)])

@@ -3,6 +3,7 @@
 
 use indicatif::HumanCount;
 use itertools::Itertools;
+use std::hash::Hash;
 
 /// The cell of what is not known. A column of such cells alone is not shown.
 pub const NOTHING: &str = "-";
@@ -80,14 +81,23 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// The different values, in the order of their first appearance.
-pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut all = Vec::new();
-    for value in values {
-        if !all.contains(&value) {
-            all.push(value);
-        }
-    }
-    all
+pub fn distinct<T: Clone + Eq + Hash>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    values.into_iter().unique().collect()
+}
+
+/// Texts joined by blanks into lines that fit; a text that does not fit has a line of its own.
+pub fn filled(
+    texts: impl IntoIterator<Item = impl Into<String>>,
+    fits: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let texts = texts.into_iter().map(Into::into);
+    let lines = texts.coalesce(
+        |line: String, text: String| match format!("{line} {text}") {
+            joined if fits(&joined) => Ok(joined),
+            _ => Err((line, text)),
+        },
+    );
+    lines.collect()
 }
 
 /// A text whose lines do not end between a number and its unit, nor beside an equals or a less-than sign.
@@ -103,22 +113,6 @@ pub fn unbroken(text: &str) -> String {
         false => Err((left, right)),
     });
     joined.into_iter().join(" ")
-}
-
-/// Texts joined by blanks into lines that fit; a text that does not fit has a line of its own.
-pub fn filled(
-    texts: impl IntoIterator<Item = impl Into<String>>,
-    fits: impl Fn(&str) -> bool,
-) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for text in texts.into_iter().map(Into::into) {
-        let joined = lines.last().map(|line| format!("{line} {text}"));
-        match (lines.last_mut(), joined.filter(|joined| fits(joined))) {
-            (Some(line), Some(joined)) => *line = joined,
-            _ => lines.push(text),
-        }
-    }
-    lines
 }
 
 /// A notion's name with the number of queries that its numbers are of.

@@ -64,11 +64,11 @@ impl Table {
         table
     }
 
-    /// The same table, whose key also explains those of some words that stand in a cell.
-    pub fn explaining(mut self, words: &[(&str, &str)]) -> Self {
-        let there = words
-            .iter()
-            .filter(|(word, _)| self.rows.iter().flatten().any(|cell| cell.contains(word)));
+    /// The same table, whose key also explains words ("word: meaning") that stand in a cell.
+    pub fn explaining(mut self, words: &[&str]) -> Self {
+        let stands = |word: &str| self.rows.iter().flatten().any(|cell| cell.contains(word));
+        let words = words.iter().filter_map(|line| line.split_once(": "));
+        let there = words.filter(|(word, _)| stands(word));
         let there = there.map(|(word, help)| (word.to_string(), help.to_string()));
         self.key.extend(there.collect::<Vec<_>>());
         self

@@ -6,7 +6,7 @@ use super::{figures, findings};
 use crate::error::Result;
 use crate::report::columns::{TableColumn, column, columns};
 use crate::report::document::{self, Part, Section};
-use crate::report::numerals::{NOTHING, grouped, number, or_nothing, percent, probability};
+use crate::report::numerals::{NOTHING, grouped, number, percent, probability};
 use crate::report::text_table::Table;
 use crate::report::{html, outcomes};
 use crate::store::file;
@@ -92,7 +92,10 @@ fn sections(report: &Report, typed: &[(String, String)]) -> Vec<Section> {
     };
     let figures = figures(report).into_iter();
     let mut all: Vec<Section> = figures
-        .map(|(name, figure)| Section::figure(figure, caption(name)))
+        .map(|(name, figure)| {
+            let title = figure.title.clone();
+            Section::new(title, [Part::Figure(figure, caption(name).into())])
+        })
         .collect();
     all.push(spaces(report, typed));
     all.push(notions(report, first));
@@ -123,7 +126,7 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
         &of_spaces(),
         &report.spaces,
     );
-    let unbounded = [("cannot tell", "all or no queries are outside.")];
+    let unbounded = ["cannot tell: all or no queries are outside."];
     let mut parts = vec![Part::Table(table.explaining(&unbounded))];
     if !typed.is_empty() {
         parts.push(Part::Text("Short names, and the spaces as typed:".into()));
@@ -135,7 +138,7 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
 
 /// The columns of spaces.
 fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
-    let estimate = |value: Option<f64>| or_nothing(value, |value| format!("{value:.1}"));
+    let estimate = |value: f64| format!("{value:.1}");
     columns! { space: SpaceReport;
         "space" = space.space.clone(), "";
         "N" = space.n_reference, "reference rows, on which a rate depends as well as on the rank.";
@@ -149,17 +152,17 @@ fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
             "queries neither proved inside nor outside, which count as not outside.";
         "left out" = words::share(words::left_out(space, "hull")),
             "reference rows of a sample that are outside the hull of all other rows, %.";
-        "Gaussian" = or_nothing(space.null_rate, percent),
+        "Gaussian" = space.null_rate.map(percent),
             "the rate of Gaussian data with as many rows of that rank (Kabluchko and Zaporozhets), %.";
         "d_eff" = words::effective(space),
             "the rank at which Gaussian data have the measured rate.";
-        "distance" = or_nothing(space.distance_ratio.as_ref(), |ratio| number(ratio.median)),
+        "distance" = space.distance_ratio.as_ref().map(|ratio| number(ratio.median)),
             "median certified distance to the hull (0 inside), in median nearest distances of the reference.";
         "undecided in class" = words::some(words::undecided_in_class(space)),
             "queries neither proved inside nor outside the hull of the reference rows of their own class.";
-        "TwoNN" = estimate(space.two_nn),
+        "TwoNN" = space.two_nn.map(estimate),
             "intrinsic dimension of the reference by the two nearest rows (Facco et al. 2017).";
-        "MLE" = estimate(space.mle),
+        "MLE" = space.mle.map(estimate),
             "intrinsic dimension of the reference by maximum likelihood over 20 nearest rows (Levina and Bickel 2004).";
         "repeated" = words::some(space.repeated_rows), "equal reference rows, which the intrinsic dimension counts once.";
         "scans" = format!("{:.2}", space.scans_per_query), "passes over the reference a query.";
@@ -288,7 +291,7 @@ fn classes(report: &Report) -> Option<Section> {
             words::bracketed(label.and_then(|label| rate_of(label, "hull")), own)
         },
     );
-    let table = table.explaining(&[("(-)", "the reference has no row of the class.")]);
+    let table = table.explaining(&["(-): the reference has no row of the class."]);
     let more = labels.len().saturating_sub(CLASSES);
     let more = (more > 0).then(|| format!("{more} more classes are in by_label.parquet."));
     let each = split.iter().map(|space| Part::Folded(by_class(space)));

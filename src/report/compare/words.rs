@@ -60,13 +60,13 @@ pub fn share(rate: Option<&Rate>) -> String {
 }
 
 /// The interval of a rate in percent.
-pub fn interval(rate: Option<&Rate>) -> String {
-    or_nothing(rate.and_then(|rate| rate.interval95), between)
+pub fn interval(rate: Option<&Rate>) -> Option<String> {
+    rate.and_then(|rate| rate.interval95).map(between)
 }
 
 /// The rank at which Gaussian rows have the measured rate; no number where the undecided queries may change the rate beyond
 /// its interval.
-pub fn effective(space: &SpaceReport) -> String {
+pub fn effective(space: &SpaceReport) -> Option<String> {
     // Whether the rate stays within its interval if all undecided queries count as outside.
     let settled = asked(space, "hull").is_some_and(|rate| {
         let most = (rate.outside + rate.undecided) as f64 / rate.queries as f64;
@@ -75,5 +75,5 @@ pub fn effective(space: &SpaceReport) -> String {
     let bounded = space.d_eff_interval != [None, None];
     let told = space.d_eff.map(|dimension| format!("{dimension:.1}"));
     let told = told.or(bounded.then(|| "cannot tell".into()));
-    or_nothing(told.filter(|_| settled), |told| told)
+    told.filter(|_| settled)
 }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::report::columns::{TableColumn, columns};
 use crate::report::document::{self, Part, Section};
 use crate::report::html;
-use crate::report::numerals::{NOTHING, grouped, number, percent, probability};
+use crate::report::numerals::{grouped, number, percent, probability};
 use crate::report::text_table::Table;
 use crate::store::file;
 use crate::study::outcomes::{
@@ -15,39 +15,18 @@ use crate::study::outcomes::{
 use std::mem::swap;
 use std::path::Path;
 
-/// Words in cells that are not plain.
-const WORDS: [(&str, &str); 10] = [
-    (
-        "class_own",
-        "uses the query's label, which a model does not know.",
-    ),
-    ("constant", "the score is the same for all queries."),
-    ("infinite score", "the score of some query is infinite."),
-    (
-        "no mixed class",
-        "no class has both errors and other queries.",
-    ),
-    (
-        "no nearest",
-        "no nearest distance is known to compare with.",
-    ),
-    (
-        "none sampled",
-        "the sample that the notion judged holds no query of one of the two sets.",
-    ),
-    (
-        "same order",
-        "both scores order the queries in the same way, or in reverse.",
-    ),
-    (
-        "same score",
-        "the score is a linear function of the nearest distance.",
-    ),
-    (
-        "separated",
-        "the score separates all errors from the other queries, so that there is no finite estimate.",
-    ),
-    ("too few", "too few queries for an interval or a test."),
+/// Words in cells, and what they mean.
+const WORDS: [&str; 10] = [
+    "class_own: uses the query's label, which a model does not know.",
+    "constant: the score is the same for all queries.",
+    "infinite score: the score of some query is infinite.",
+    "no mixed class: no class has both errors and other queries.",
+    "no nearest: no nearest distance is known to compare with.",
+    "none sampled: the sample that the notion judged holds no query of one of the two sets.",
+    "same order: both scores order the queries in the same way, or in reverse.",
+    "same score: the score is a linear function of the nearest distance.",
+    "separated: the score separates all errors from the other queries, so that there is no finite estimate.",
+    "too few: too few queries for an interval or a test.",
 ];
 
 /// The text for a terminal.
@@ -82,17 +61,12 @@ pub fn section(outcomes: &Outcomes) -> Section {
         let caption = format!("{}. {}.", figure.title, figure.note);
         Part::Figure(figure, caption)
     }));
-    let rate = words::rate_name(&outcomes.kind);
-    for (caption, columns) in [
-        (
-            format!("Inside and outside: {rate}."),
-            of_sides(&outcomes.kind),
-        ),
-        ("Scores as predictors.".into(), of_scores(&outcomes.kind)),
-    ] {
-        let table = Table::of(caption, &columns, &outcomes.notions);
-        parts.push(Part::Table(table.named_by(2).explaining(&WORDS)));
-    }
+    let caption = format!("Inside and outside: {}.", words::rate_name(&outcomes.kind));
+    let sides = Table::of(caption, &of_sides(&outcomes.kind), &outcomes.notions);
+    let scores = of_scores(&outcomes.kind);
+    let scores = Table::of("Scores as predictors.", &scores, &outcomes.notions);
+    let tables = [sides, scores].map(|table| table.named_by(2).explaining(&WORDS));
+    parts.extend(tables.map(Part::Table));
     let tested = outcomes.comparisons.iter();
     let tested = tested.filter(|pair| pair.found.value().is_some());
     let caption = format!(
@@ -108,38 +82,25 @@ pub fn section(outcomes: &Outcomes) -> Section {
         let caption = "Every pair of notions of a space: AUROC of A minus that of B, over the queries with both.";
         parts.push(Part::Folded(pairs(caption, &outcomes.comparisons)));
     }
-    Section::new(title(&outcomes.kind), parts)
+    let target = words::target(&outcomes.kind);
+    Section::new(format!("Which notion predicts {target}?"), parts)
 }
 
-/// The question that the outcomes answer.
-fn title(kind: &OutcomeKind) -> String {
-    match kind {
-        OutcomeKind::Sets([first, second]) => format!("Which notion tells {second} from {first}?"),
-        kind => format!("Which notion predicts {}?", words::target(kind)),
-    }
-}
-
-/// A number, or a dash where another column of the row says why it is missing.
-fn or_dash<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
-    found.value().map_or(NOTHING.into(), write)
-}
-
-/// A number, or why it is missing; a dash where that reason is `known` from another column.
+/// A number, or why it is missing; nothing where that reason is `known` from another column.
 fn said<T>(
     found: &Measured<T>,
     known: Option<Missing>,
     write: impl FnOnce(&T) -> String,
-) -> String {
-    match found.missing() == known {
-        true => or_dash(found, write),
-        false => shown(found, write),
-    }
+) -> Option<String> {
+    let is_new = found.value().is_some() || found.missing() != known;
+    is_new.then(|| shown(found, write))
 }
 
 /// The columns of the rates inside and outside.
 fn of_sides(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
     let risk = move |found: &Measured<Risk>| shown(found, |found| words::risk(kind, found));
-    let ends = move |found: &Measured<Risk>| or_dash(found, |found| words::interval(kind, found));
+    let ends =
+        move |found: &Measured<Risk>| found.value().map(|found| words::interval(kind, found));
     columns! { row: NotionOutcomes;
         "space" = row.space.clone(), "";
         "notion" = words::named(row), "";
@@ -147,7 +108,7 @@ fn of_sides(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
         "95 %" = ends(&row.inside), "";
         "outside" = risk(&row.outside), "of those that it calls outside.";
         "95 %" = ends(&row.outside), "";
-        "p" = or_dash(&row.fisher_p, |p| probability(*p)), "Fisher's exact test of whether both are equal, two-sided.";
+        "p" = row.fisher_p.value().map(|p| probability(*p)), "Fisher's exact test of whether both are equal, two-sided.";
     }
 }
 
@@ -161,20 +122,20 @@ fn of_scores(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
         "space" = row.space.clone(), "";
         "notion" = words::named(row), "";
         "Spearman" = shown(&row.spearman, |found| area(found.rho)), "rank correlation of score and loss.";
-        "95 %" = or_dash(&row.spearman, |found| shown(&found.interval95, areas)), "";
+        "95 %" = row.spearman.value().map(|found| shown(&found.interval95, areas)), "";
         "AUROC" = shown(&row.auroc, |found| area(found.value)),
             "the probability that an error (a query of the second set) has a larger score than another, ties half; 0.5 is \
              chance; with DeLong's interval.";
-        "95 %" = or_dash(&row.auroc, |found| shown(&found.interval95, areas)), "";
+        "95 %" = row.auroc.value().map(|found| shown(&found.interval95, areas)), "";
         "in class" = said(&row.within_classes, row.auroc.missing(), |found| area(found.auroc)),
             "AUROC over pairs of queries of one class.";
-        "AP" = or_dash(&row.precision, |found| area(found.average)),
+        "AP" = row.precision.value().map(|found| area(found.average)),
             "average precision; that of chance is the share of errors.";
-        "FPR95" = or_dash(&row.precision, |found| percent(found.fpr95)),
+        "FPR95" = row.precision.value().map(|found| percent(found.fpr95)),
             "% of other queries above the threshold that flags 95 % of the errors.";
-        "AURC" = or_dash(&row.aurc, |found| risk(found.aurc)),
+        "AURC" = row.aurc.value().map(|found| risk(found.aurc)),
             "area under risk against coverage, the least extrapolated accepted first.";
-        "E-AURC" = or_dash(&row.aurc, |found| risk(found.excess)), "its excess over the best possible order.";
+        "E-AURC" = row.aurc.value().map(|found| risk(found.excess)), "its excess over the best possible order.";
         "adds, p" = said(&row.adds, row.auroc.missing(), |found| probability(found.p_value)),
             "logistic regression: does the score add to the nearest distance as a predictor? Likelihood-ratio test.";
     }

@@ -3,7 +3,7 @@
 use crate::report::numerals::{
     between, distinct, grouped, number, of_queries, percent, probability,
 };
-use crate::study::outcomes::{Measured, NotionOutcomes, OutcomeKind, Outcomes, Risk};
+use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk};
 
 /// A number, or a few words on why it is missing.
 pub fn shown<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
@@ -95,13 +95,11 @@ pub fn introduction(outcomes: &Outcomes) -> String {
 /// The finding of each space: the score that predicts the outcome best, and the result for the hull.
 pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
     let finding = |space: &str| {
-        let notions = outcomes.of_space(space).into_iter();
-        let hull = notions.filter(|notion| notion.notion == "hull");
+        let mut notions = outcomes.of_space(space).into_iter();
+        let hull = notions.find(|notion| notion.notion == "hull");
         let hull = hull.map(|hull| of_hull(&outcomes.kind, hull));
-        (
-            space.to_string(),
-            best(outcomes, space) + &hull.collect::<String>(),
-        )
+        let said = best(outcomes, space) + &hull.unwrap_or_default();
+        (space.to_string(), said)
     };
     spaces(outcomes).into_iter().map(finding).collect()
 }
@@ -112,16 +110,14 @@ fn best(outcomes: &Outcomes, space: &str) -> String {
     let Some((notion, strength)) = outcomes.strongest(space) else {
         return format!("No score can predict {target}.");
     };
-    let (name, chance, ends) = match outcomes.kind {
-        OutcomeKind::Loss => (
-            "rank correlation",
-            0.0,
-            notion.spearman.map(|s| s.interval95),
-        ),
-        _ => ("AUROC", 0.5, notion.auroc.map(|auroc| auroc.interval95)),
+    let (name, chance) = match outcomes.kind {
+        OutcomeKind::Loss => ("rank correlation", 0.0),
+        _ => ("AUROC", 0.5),
     };
-    let low = ends.value().and_then(Measured::value).map(|ends| ends[0]);
-    let than_chance = match low.is_some_and(|low| low > chance) {
+    let ends = notion.auroc.value().map(|found| found.interval95);
+    let ends = ends.or(notion.spearman.value().map(|found| found.interval95));
+    let ends = ends.unwrap_or(Measured::Missing(Missing::TooFew));
+    let than_chance = match ends.value().is_some_and(|[low, _]| *low > chance) {
         true => "better",
         false if strength > chance => "not clearly better",
         false => "not better",
@@ -130,7 +126,7 @@ fn best(outcomes: &Outcomes, space: &str) -> String {
         "The best score for {target} is that of {}, {than_chance} than chance: {name} {} (95 %: {}).",
         notion.notion,
         area(strength),
-        shown(&ends, |ends| shown(ends, areas))
+        shown(&ends, areas)
     )
 }
 

@@ -106,23 +106,20 @@ fn classes<'r>(about: &About<'r, '_>) -> Vec<RecordColumn<'r>> {
     let Some(classes) = about.known.classes else {
         return Vec::new();
     };
-    let mut all = Vec::new();
-    if !about
+    let predicted = |place: usize| classes.predicted.get(place).copied().flatten();
+    let mut all = columns! { record: Record;
+        "label" = classes.of_query(record.place).map(|class| classes.name(class)), "class of the query";
+        "predicted" = predicted(record.place).map(|class| classes.name(class)),
+            "class that the model predicted";
+    };
+    let are_labelled = about
         .queries
         .provenance()
-        .is_some_and(Provenance::has_labels)
-    {
-        all.extend(columns! { record: Record;
-            "label" = classes.of_query(record.place).map(|class| classes.name(class)), "class of the query";
-        });
-    }
-    if !classes.predicted.is_empty() {
-        let predicted = |place: usize| classes.predicted.get(place).copied().flatten();
-        all.extend(columns! { record: Record;
-            "predicted" = predicted(record.place).map(|class| classes.name(class)),
-                "class that the model predicted";
-        });
-    }
+        .is_some_and(Provenance::has_labels);
+    all.retain(|column| match column.name.as_str() {
+        "label" => !are_labelled,
+        _ => !classes.predicted.is_empty(),
+    });
     all
 }
 
