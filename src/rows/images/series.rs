@@ -374,7 +374,7 @@ impl Gathered {
             ),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            let [count, all] = [count, all].map(|count| HumanCount(count as u64));
+            let [count, all] = [count, all].map(HumanCount);
             warnings.add(format!("{count} of {all} images in {root} {what}"));
         }
         warnings
