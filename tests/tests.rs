@@ -56,6 +56,8 @@ mod image_sets;
 mod images;
 /// JSON and JSON Lines: rows, fields, and messages about faults.
 mod json;
+/// What the program says to someone who mistypes.
+mod messages;
 /// Known answers on MNIST.
 mod mnist;
 /// Nearest neighbours are exact, whatever the data.

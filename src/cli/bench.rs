@@ -76,7 +76,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N", value_parser = threads())]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
     /// No warnings and no progress; the table stays
     #[arg(short, long)]

@@ -8,7 +8,6 @@ use crate::job::backend::BackendArgs;
 use crate::scan::Engine;
 use crate::store::file;
 use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 pub struct Manner {
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N", value_parser = threads())]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
     /// No notes and no progress; the table stays
     #[arg(short, long)]
@@ -35,9 +34,17 @@ pub struct RunArgs {
     pub manner: Manner,
 }
 
-/// Numbers of threads; beyond the number of cores of any machine, more only take memory and time to start.
-pub fn threads() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=1024)
+/// A number of threads; beyond the number of cores of any machine, more only take memory and time to start.
+pub fn threads(text: &str) -> std::result::Result<usize, String> {
+    let known = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=1024).contains(number));
+    known.ok_or_else(|| {
+        "the number of worker threads is at least 1 and at most 1024; type for example --threads 4, or leave it out for \
+         all cores"
+            .into()
+    })
 }
 
 /// Builds the global pool of worker threads.
