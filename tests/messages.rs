@@ -28,3 +28,12 @@ fn a_number_of_threads_is_said_with_its_range() {
         }
     }
 }
+
+#[test]
+fn two_outputs_on_stdout_are_said_by_their_options() {
+    let setting = Setting::new();
+    assert_eq!(
+        refused(&setting, "analyze reference.npy queries.npy -o - --json -"),
+        "both -o and --json would write to stdout: give one of them a file"
+    );
+}

@@ -292,7 +292,7 @@ def test_the_command_writes_and_reads_streams(sets, tmp_path):
         # Nothing but the records is on the standard output.
         assert found.returncode == 0 and found.stdout == expected, found.stderr
     both = score("q.npy", "-o", "-", "--json", "-")
-    assert both.returncode == 2 and b"- is named for two outputs; name another file for one of them" in both.stderr
+    assert both.returncode == 2 and b"both -o and --json would write to stdout: give one of them a file" in both.stderr
     analyzed = [sys.executable, "-m", "hullscope", "analyze", "ref.hull", "q.npy", "-o", "-"]
     names = subprocess.run(analyzed, cwd=tmp_path, capture_output=True, check=True).stdout.splitlines()[0]
     assert names == expected.splitlines()[0]

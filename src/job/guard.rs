@@ -55,6 +55,10 @@ impl<'a> Outputs<'a> {
     ///
     /// Errors ([`Error::Usage`]): the output that is also another, or an input, or that the next run would read as one.
     pub fn check(&self, inputs: &[String]) -> Result<Option<Lock>> {
+        if self.json == Some(STDOUT) && self.stdout() {
+            let what = "both -o and --json would write to stdout: give one of them a file";
+            return Err(Error::Usage(what.into()));
+        }
         let json = self.json.map(Path::new);
         let mut places = Vec::new();
         for output in self.files.iter().copied().chain(json) {
