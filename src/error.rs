@@ -53,6 +53,15 @@ pub enum Error {
         /// What the user can do about it.
         advice: String,
     },
+    /// A path with nothing there.
+    #[error("{path}: {what}; {advice}")]
+    Missing {
+        /// The path as the user typed it.
+        path: String,
+        what: &'static str,
+        /// What was expected there, and what to name.
+        advice: String,
+    },
     /// An operation that the operating system refused.
     #[error("cannot {action} {path}: {source}")]
     Io {
@@ -82,6 +91,23 @@ impl Error {
             place,
             what: what.into(),
             advice: advice.into(),
+        }
+    }
+
+    /// Nothing is at the path; `advice` says what was expected there.
+    pub fn missing(path: impl AsRef<Path>, advice: impl Into<String>) -> Self {
+        Error::Missing {
+            path: path.as_ref().display().to_string(),
+            what: "there is no such file or folder",
+            advice: advice.into(),
+        }
+    }
+
+    /// A file that cannot be opened; `advice` says what was expected if there is none.
+    pub fn opening(path: &Path, source: std::io::Error, advice: &str) -> Self {
+        match source.kind() {
+            std::io::ErrorKind::NotFound => Error::missing(path, advice),
+            _ => Error::io("open", path, source),
         }
     }
 

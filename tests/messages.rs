@@ -37,3 +37,65 @@ fn two_outputs_on_stdout_are_said_by_their_options() {
         "both -o and --json would write to stdout: give one of them a file"
     );
 }
+
+#[test]
+fn a_missing_folder_is_named_with_the_output() {
+    let setting = Setting::new();
+    for line in [
+        "analyze reference.npy queries.npy -o none/x.csv",
+        "analyze reference.npy queries.npy --json none/x.csv",
+        "sweep --plot none/x.csv.png",
+    ] {
+        let said = refused(&setting, line);
+        assert!(
+            said.starts_with(
+                "none: there is no such file or folder; create this folder for none/x.csv"
+            ),
+            "{said}"
+        );
+        assert!(!said.contains(".part"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_expected_at_a_path_with_nothing_is_said() {
+    let setting = Setting::new();
+    for (line, advice) in [
+        (
+            "top none",
+            "name a folder that `hullscope compare -o` wrote",
+        ),
+        (
+            "errors none",
+            "name a folder that `hullscope compare -o` wrote",
+        ),
+        (
+            "verify none reference.npy queries.npy",
+            "name a file written by `hullscope analyze --certificates`, or the folder of `hullscope compare --certificates`",
+        ),
+        (
+            "score none queries.npy",
+            "name a file that `hullscope fit` wrote",
+        ),
+        #[cfg(feature = "onnx")]
+        (
+            "encoder none",
+            "name a network in ONNX, as in resnet18.onnx",
+        ),
+        (
+            "fit none -o x.hull",
+            "name a file, a folder of files, or a pattern",
+        ),
+    ] {
+        let said = refused(&setting, line);
+        assert!(
+            said.starts_with("none: there is no such file or folder; ") && said.contains(advice),
+            "{line}: {said}"
+        );
+    }
+    let said = refused(&setting, "top .");
+    assert!(
+        said.contains(". has no queries.parquet: name a folder"),
+        "{said}"
+    );
+}

@@ -245,7 +245,7 @@ class Reference:
         TypeError, ValueError
             The message names the row and what to do.
         OSError
-            A file that cannot be read.
+            A file that cannot be read; ``FileNotFoundError`` if there is none.
         """
         asked = _asked(neighbours=k, metric=metric, notions=notions, distance=distance, quantile=quantile, seed=seed)
         space = None if space is None else _arguments.text(space, "space")
@@ -300,7 +300,7 @@ class Reference:
         TypeError, ValueError
             The message names the row and what to do.
         OSError
-            A file that cannot be read.
+            A file that cannot be read; ``FileNotFoundError`` if there is none.
         KeyboardInterrupt
             On Ctrl-C; nothing is left running.
         """
@@ -412,7 +412,7 @@ class Reference:
         Raises
         ------
         OSError
-            A file that does not exist or cannot be read.
+            A file that cannot be read; ``FileNotFoundError`` if there is none.
         ValueError
             A file of another format or version, or one that is incomplete or changed; one whose rows were read with options
             that arrays have not (``--scale``, ``--normalize``, ``--columns`` and others), which is for ``hullscope score``.

@@ -340,3 +340,17 @@ def test_images_keep_their_shape(tmp_path):
     ref = hs.Reference.fit(X, space="patch:2")
     assert (ref.transform(Q) == Q[:, 2:4, 1:3].reshape(9, -1)).all()
     assert (ref.transform(np.moveaxis(Q, 3, 1)) == ref.transform(Q)).all()
+
+
+def test_a_path_with_nothing_there_raises_file_not_found(sets):
+    X, Q = sets
+    for ask in [
+        lambda: hs.contains("none.npy", Q),
+        lambda: hs.Reference.fit("none.npy"),
+        lambda: hs.Reference.fit(X, space="file:none.npy,none.npy"),
+        lambda: hs.Reference.fit(X).score("none.npy"),
+        lambda: hs.Reference.load("none.hull"),
+        lambda: hs.compare(X, "none.npy"),
+    ]:
+        with pytest.raises(FileNotFoundError, match="none.*: there is no such file or folder; "):
+            ask()

@@ -1,7 +1,7 @@
 //! `hullscope errors`: which notion predicts a model's errors or losses, from what a comparison left in its folder.
 
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::job::guard::Outputs;
 use crate::job::lock::Lock;
 use crate::job::outcomes::{OutcomeArgs, predicted};
@@ -49,20 +49,13 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Some(folder) = args.folder.as_deref().filter(|_| !args.help_columns) else {
         return file::print(&show::help());
     };
-    let path = folder.join(queries::FILE);
+    let path = queries::of_folder(folder)?;
     let written = show::written(folder);
     let outputs = Outputs::files(written.iter().map(PathBuf::as_path), args.json.as_deref());
     let files = args.outcomes.files().map(String::from);
     let files = files.chain(args.labels.clone());
     let inputs: Vec<String> = files.chain([path.display().to_string()]).collect();
     outputs.check(&inputs)?;
-    if folder.is_dir() && !path.exists() {
-        return Err(Error::Usage(format!(
-            "{} has no {}: name a folder that `hullscope compare -o` wrote",
-            folder.display(),
-            queries::FILE
-        )));
-    }
     let _lock = Lock::take(folder)?;
     let found = predicted(&path, args.labels.as_deref(), &args.outcomes, control)?;
     let command = super::command_line();

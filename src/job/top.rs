@@ -70,7 +70,7 @@ impl Options {
     ///
     /// Errors: a folder without a comparison, a space or column that the comparison does not have, images that cannot be read.
     pub fn run(&self, control: &Control) -> Result<String> {
-        let path = self.folder.join(store::FILE);
+        let path = store::of_folder(&self.folder)?;
         let mut inputs = vec![path.display().to_string()];
         inputs.extend(self.inputs().unwrap_or_default());
         inputs.extend(self.images.files().map(String::from));

@@ -1,17 +1,21 @@
 //! Errors of the library as Python exceptions.
 
 use crate::Error;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{
+    PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError,
+};
 use pyo3::prelude::*;
 use std::any::Any;
 use std::sync::{Mutex, Once};
 
-/// The exception for an error: `ValueError` for inputs and options, `OSError` for files, `KeyboardInterrupt`.
+/// The exception for an error: `ValueError` for inputs and options, `FileNotFoundError` for a path with nothing there, `OSError`
+/// for other files, `KeyboardInterrupt`.
 pub fn raised(error: Error) -> PyErr {
     let text = error.to_string();
     let text = worded(&text).unwrap_or(text);
     match error {
         Error::Input { .. } | Error::Usage(_) => PyValueError::new_err(text),
+        Error::Missing { .. } => PyFileNotFoundError::new_err(text),
         Error::Io { .. } => PyOSError::new_err(text),
         Error::Interrupted => PyKeyboardInterrupt::new_err(text),
     }

@@ -62,15 +62,11 @@ pub(super) fn sources(spec: &str, order: Order) -> Result<Sources> {
             ..sources
         });
     }
-    Err(Error::input(
-        spec,
-        Place::Whole,
-        match is_pattern(spec) {
-            true => "no file matches the pattern",
-            false => "there is no such file or folder",
-        },
-        "check the path; name a file, a folder of files, or a pattern",
-    ))
+    let advice = "check the path; name a file, a folder of files, or a pattern";
+    Err(match is_pattern(spec) {
+        true => Error::input(spec, Place::Whole, "no file matches the pattern", advice),
+        false => Error::missing(spec, advice),
+    })
 }
 
 /// The files of a split of a `DatasetDict`, given as `path:member`, or as `path` (with the split after its colon) and

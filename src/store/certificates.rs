@@ -121,7 +121,8 @@ impl CertificateReader {
     pub fn open(path: &Path) -> Result<Self> {
         let source = ParquetSource {
             path: path.into(),
-            advice: "name a file written by `hullscope analyze --certificates`, unchanged",
+            advice: "name a file written by `hullscope analyze --certificates`, or the folder of `hullscope compare \
+                     --certificates`, unchanged",
         };
         let builder = source.open()?;
         claims::check_columns(&source, builder.schema())?;

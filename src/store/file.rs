@@ -48,6 +48,10 @@ impl Output {
         }
         let folder = target.parent().filter(|folder| *folder != Path::new(""));
         let folder = folder.unwrap_or(Path::new("."));
+        if !folder.exists() {
+            let advice = format!("create this folder for {shown}, or name another file");
+            return Err(Error::missing(folder, advice));
+        }
         match part::create(folder) {
             Ok(temporary) => Ok(Output { target, temporary }),
             Err(error) => Err(Error::io("create a file in", folder, error)),

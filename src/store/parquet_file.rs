@@ -86,6 +86,8 @@ impl ParquetSource {
 
     /// Opens the file and checks its pages.
     pub fn open(&self) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+        let missing = |error| Error::opening(&self.path, error, self.advice);
+        self.path.metadata().map_err(missing)?;
         let file = open_file(&self.path)?;
         let again = file.try_clone();
         let again = again.map_err(|error| Error::io("open", &self.path, error))?;

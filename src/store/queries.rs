@@ -22,6 +22,24 @@ use std::sync::Arc;
 /// The name of the table in the folder of a comparison.
 pub const FILE: &str = "queries.parquet";
 
+/// What to name instead of a wrong folder.
+const ADVICE: &str = "name a folder that `hullscope compare -o` wrote";
+
+/// The table in the folder of a comparison. Errors: there is no such folder, or no comparison in it.
+pub fn of_folder(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join(FILE);
+    if !folder.exists() {
+        return Err(Error::missing(folder, ADVICE));
+    }
+    match path.exists() {
+        true => Ok(path),
+        false => Err(Error::Usage(format!(
+            "{} has no {FILE}: {ADVICE}",
+            folder.display()
+        ))),
+    }
+}
+
 /// The id of the distance to the nearest row, if no notion has it as its score.
 const NEAREST: &str = "nearest";
 

@@ -457,7 +457,7 @@ fn missing(path: &Path, error: std::io::Error) -> Error {
             format!("there is no such file (did you mean {meant}?)"),
             format!("built-in networks are {}", BUILT_IN.join(" and ")),
         ),
-        _ => Error::io("open", path, error),
+        _ => Error::opening(path, error, "name a network in ONNX, as in resnet18.onnx"),
     }
 }
 
