@@ -1,6 +1,6 @@
 //! What the program says to someone who mistypes: what is wrong, what was expected, and what to type.
 
-use crate::commands::{Setting, code, stderr};
+use crate::commands::{Setting, code, program, stderr};
 
 /// The one line that a refused command prints, after `error: `.
 fn refused(setting: &Setting, line: &str) -> String {
@@ -98,4 +98,27 @@ fn what_is_expected_at_a_path_with_nothing_is_said() {
         said.contains(". has no queries.parquet: name a folder"),
         "{said}"
     );
+}
+
+/// A note about the engine is for those whose files are right.
+#[test]
+fn a_mistyped_file_is_the_only_thing_said() {
+    let setting = Setting::new();
+    for line in [
+        "fit none.npy -o x.hull",
+        "fit reference.npy --labels none.npy -o x.hull",
+        "sweep none.npy queries.npy",
+        "sweep reference.npy none.npy",
+        "analyze reference.npy none.npy",
+        "compare reference.npy none.npy",
+    ] {
+        let mut asked = program();
+        asked.env("HULLSCOPE_BACKEND", "auto");
+        let asked = asked.current_dir(setting.folder.path());
+        let said = stderr(&asked.args(line.split_whitespace()).output().unwrap());
+        assert!(
+            said.starts_with("error: none.npy: there is no such file") && said.lines().count() == 1,
+            "{line}: {said}"
+        );
+    }
 }

@@ -33,9 +33,8 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let (what, manner) = (&args.what, &args.run.manner);
     what.check()?;
     let (engine, bar, note) = args.run.begin(what.rows.memory, &[JUDGING], control)?;
-    manner.note(note);
     let int8 = args.run.backend.allows_int8();
-    let done = what.run(&*engine, int8, control)?;
+    let done = what.run(&*engine, int8, || manner.note(note), control)?;
     drop(bar);
     manner.note(done.notes);
     if !manner.quiet {

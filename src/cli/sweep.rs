@@ -101,8 +101,8 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
             (engine, args.run.manner.begin(control, advice)?, None)
         }
     };
-    args.run.manner.note(note);
-    let swept = args.what.run(&args.rows, &*engine, control)?;
+    let opened = || args.run.manner.note(note);
+    let swept = args.what.run(&args.rows, &*engine, opened, control)?;
     drop(bar);
     args.run.manner.note(swept.warnings.iter());
     let points = &swept.points;

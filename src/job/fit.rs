@@ -71,10 +71,16 @@ impl Options {
         file::Output::create(&self.output).map(drop)
     }
 
-    /// Fits the reference, and writes the file.
+    /// Fits the reference, and writes the file; `opened` is called once its inputs are open.
     ///
     /// Errors: rows, labels and notions' files that cannot be read, a file that cannot be written, an interrupt.
-    pub fn run(&self, engine: &dyn Engine, int8: bool, control: &Control) -> Result<Written> {
+    pub fn run(
+        &self,
+        engine: &dyn Engine,
+        int8: bool,
+        opened: impl FnOnce(),
+        control: &Control,
+    ) -> Result<Written> {
         let source = Source::of(&self.reference)?;
         control.begin(WorkStage::Read, 0);
         let mut warnings = Warnings::default();
@@ -86,6 +92,7 @@ impl Options {
         let classes = classes.map(|labels| classes_beside(labels, None, 0, names));
         let classes = classes.transpose()?;
         let plan = self.judging.plan(!self.no_hull, ANALYZE);
+        opened();
         let sets = Sets {
             reference: &*reference,
             queries: &*reference,

@@ -108,13 +108,23 @@ impl Options {
         self.of_data() || self.shared_reference
     }
 
-    /// The rates.
+    /// The rates; `opened` is called once the sets, if there are any, are open.
     ///
     /// Errors: sets that cannot be read or are too small, an engine that fails, an interrupt.
-    pub fn run(&self, rows: &RowArgs, engine: &dyn Engine, control: &Control) -> Result<Swept> {
-        let mut swept = match self.of_data() {
-            true => self.run_data(rows, engine, control)?,
-            false => self.run_laws(rows, engine, control)?,
+    pub fn run(
+        &self,
+        rows: &RowArgs,
+        engine: &dyn Engine,
+        opened: impl FnOnce(),
+        control: &Control,
+    ) -> Result<Swept> {
+        let named = self.reference.as_deref().zip(self.queries.as_deref());
+        let sets = named.map(|named| rows.inputs(Some(named), control));
+        let sets = sets.transpose()?;
+        opened();
+        let mut swept = match sets {
+            Some(sets) => self.run_data(sets, rows, engine, control)?,
+            None => self.run_laws(rows, engine, control)?,
         };
         swept.warnings.extend(engine.take_warnings());
         Ok(swept)
@@ -162,9 +172,13 @@ impl Options {
         plan.without_repeats()
     }
 
-    fn run_data(&self, rows: &RowArgs, engine: &dyn Engine, control: &Control) -> Result<Swept> {
-        let named = self.reference.as_deref().zip(self.queries.as_deref());
-        let inputs = rows.inputs(named, control)?;
+    fn run_data(
+        &self,
+        inputs: Inputs,
+        rows: &RowArgs,
+        engine: &dyn Engine,
+        control: &Control,
+    ) -> Result<Swept> {
         let mut warnings: Warnings = inputs.said().collect();
         let plan = self.data_plan(rows, &*inputs.reference);
         plan.check(&*inputs.reference, &*inputs.queries)?;
