@@ -41,15 +41,25 @@ pub struct Extent {
 
 impl Extent {
     /// For the rows of a frame; `None` for sets that scans take in f32, with few rows or columns or with too many columns.
-    pub fn of(frame: &Frame) -> Option<Self> {
+    pub fn of(frame: &Frame) -> Result<Self, &'static str> {
         let (n, d) = (frame.bias.len(), frame.dim());
         let layout = Layout::new(frame, Kernel::Plain);
-        let pays = n >= FEW_ROWS && d >= FEW_COLUMNS && layout.levels() >= numbers::FEWEST_LEVELS;
-        pays.then(|| Extent {
-            rows: n / TILE * TILE,
-            width: layout.width(),
-            most: layout.levels(),
-        })
+        let lacks = [
+            (n < FEW_ROWS, "the rows are so few"),
+            (d < FEW_COLUMNS, "the columns are so few"),
+            (
+                layout.levels() < numbers::FEWEST_LEVELS,
+                "the columns are so many",
+            ),
+        ];
+        match lacks.into_iter().find(|(lacks, _)| *lacks) {
+            Some((_, why)) => Err(why),
+            None => Ok(Extent {
+                rows: n / TILE * TILE,
+                width: layout.width(),
+                most: layout.levels(),
+            }),
+        }
     }
 
     /// How many tiles there are, and the integers of each.
@@ -98,7 +108,7 @@ impl<'a> Quantiser<'a> {
         Some(Quantiser {
             source: TileDecoder::new(rows, frame),
             layout: Layout::new(frame, Kernel::Plain),
-            extent: Extent::of(frame)?,
+            extent: Extent::of(frame).ok()?,
             measures: Vec::new(),
         })
     }
@@ -485,8 +495,12 @@ mod tests {
             let rows = Memory::from_f64("rows", d, values);
             Frame::survey(&rows, &Control::default()).unwrap()
         };
-        assert!(Extent::of(&frame(FEW_ROWS, FEW_COLUMNS)).is_some());
-        assert!(Extent::of(&frame(FEW_ROWS - 1, FEW_COLUMNS)).is_none());
-        assert!(Extent::of(&frame(FEW_ROWS, FEW_COLUMNS - 1)).is_none());
+        let why = |n, d| Extent::of(&frame(n, d)).err();
+        assert_eq!(why(FEW_ROWS, FEW_COLUMNS), None);
+        assert_eq!(why(FEW_ROWS - 1, FEW_COLUMNS), Some("the rows are so few"));
+        assert_eq!(
+            why(FEW_ROWS, FEW_COLUMNS - 1),
+            Some("the columns are so few")
+        );
     }
 }

@@ -74,9 +74,8 @@ pub(super) fn read(
             Some(_) => Err(archive.fault(LEVELS, "it is missing")),
         };
     };
-    let Some(extent) = Extent::of(known.frame()) else {
-        return Err(archive.fault(LEVELS, "the rows are so few that they have no copy"));
-    };
+    let none = |why| archive.fault(LEVELS, format!("{why} that the set has no copy"));
+    let extent = Extent::of(known.frame()).map_err(none)?;
     let mut copy = StoredCopy::unpack(pack, extent)?;
     if !has_room(&extent, rows, memory) {
         return Ok(());
