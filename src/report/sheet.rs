@@ -346,10 +346,10 @@ pub fn captions(pick: &Pick, margins: bool, pictures: &Pictures) -> [String; 2] 
 /// The verdict, with the distance to the hull or, if that was not computed, the margin.
 fn judged(pick: &Pick, margins: bool) -> String {
     match pick.verdict.as_str() {
-        "inside" => {
-            let (all, shown) = (pick.support.len(), heaviest(pick).len());
-            format!("inside; {shown} of the certificate's {all} rows shown")
-        }
+        "inside" => match (pick.support.len(), heaviest(pick).len()) {
+            (all, shown) if all == shown => "inside".into(),
+            (all, shown) => format!("inside; {shown} of the certificate's {all} rows shown"),
+        },
         "outside" if margins => format!("outside, margin {}", number(pick.distance_ratio)),
         "outside" => format!("outside by {}", number(pick.distance_ratio)),
         other => other.into(),
