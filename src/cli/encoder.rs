@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[cfg(feature = "onnx")]
 use {
     crate::job::guard::Outputs,
-    crate::report::text_table,
+    crate::report::text_table::Table,
     crate::space,
     crate::space::spec::{OnnxArgs, SpaceStage, Spec},
     crate::store::file,
@@ -98,13 +98,12 @@ pub fn run(args: &Args) -> Result<()> {
         let found = json!({ "network": network, "tensors": rows.collect::<Vec<_>>() });
         return file::write_text(target, &file::pretty(&found));
     }
-    let mut table = text_table::table();
-    table.set_header(["tensor", "numbers an image", "operator", "module"]);
-    for tensor in &tensors {
+    let head = ["tensor", "numbers an image", "operator", "module"];
+    let cells = tensors.into_iter().map(|tensor| {
         let shape = tensor.lengths().unwrap_or("?".into());
-        table.add_row([&tensor.name, &shape, &tensor.operator, &tensor.module]);
-    }
-    file::print(&format!("{}\n", table.trim_fmt()))
+        vec![tensor.name, shape, tensor.operator, tensor.module]
+    });
+    file::print(&Table::new("", head, cells).text())
 }
 
 /// Runs the command.

@@ -183,7 +183,7 @@ fn cell(value: Value) -> String {
 }
 
 /// An empty table without lines, whose width is that of its content.
-pub(crate) fn table() -> comfy_table::Table {
+fn table() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
