@@ -1,5 +1,6 @@
 //! `errors` as users run it: a folder written by `compare`, files of a model's outcomes, written files and refused input.
 
+use crate::commands::{QUERIES as ALL, REFERENCE, Setting, stderr};
 use crate::common::gaussian;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -331,7 +332,10 @@ fn the_queries_with_the_largest_scores_are_listed() {
             ["--sheet", "sheet.svg"],
             "contact sheets are written as .png",
         ),
-        (["--sheet", "no/such/folder.png"], "create a file in"),
+        (
+            ["--sheet", "no/such/folder.png"],
+            "create this folder for no/such/folder.png",
+        ),
     ] {
         let (code, text) = top(&more);
         assert!(code == Some(2) && text.contains(part), "{text}");
@@ -529,5 +533,58 @@ fn a_set_of_which_no_query_is_in_the_sample_has_no_numbers() {
     assert_eq!(
         (&rate(0)["queries"], &rate(1)["queries"]),
         (&500.into(), &0.into())
+    );
+}
+
+/// Predictions and classes are names or codes: a folder knows the names of its classes, and `--class-names` gives others.
+#[test]
+fn predictions_are_codes_or_names() {
+    let setting = Setting::new();
+    let names = ["Bag", "Coat", "Boot"];
+    let write = |file: &str, count: usize, text: &dyn Fn(usize) -> String| {
+        let lines: String = (0..count).map(|row| text(row) + "\n").collect();
+        fs::write(setting.path(file), lines).unwrap();
+    };
+    let guess = |query: usize| (query + usize::from(query.is_multiple_of(4))) % 3;
+    write("reference.txt", REFERENCE, &|row| (row % 3).to_string());
+    write("codes.txt", ALL, &|query| (query % 3).to_string());
+    write("words.txt", ALL, &|query| names[query % 3].into());
+    write("names.txt", 3, &|class| names[class].into());
+    write("by-code.txt", ALL, &|query| guess(query).to_string());
+    write("by-name.txt", ALL, &|query| names[guess(query)].into());
+    let run = |line: &str| {
+        let output = setting.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{line}: {}", stderr(&output));
+        output
+    };
+    let compare = "compare reference.npy queries.npy --space pixels --loo 0 -q";
+    run(&format!(
+        "{compare} -o named --labels reference.txt --query-labels codes.txt --class-names names.txt"
+    ));
+    run(&format!("{compare} -o plain"));
+    let found = |line: &str| {
+        let output = run(&format!("errors {line} --json -"));
+        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        value["outcomes"].clone()
+    };
+    let expected = found("named --predictions by-name.txt");
+    let wrong = (0..ALL).filter(|query| guess(*query) != query % 3).count();
+    assert_eq!(expected["all"]["value"]["mean"], wrong as f64 / ALL as f64);
+    for line in [
+        "named --predictions by-code.txt",
+        "named --predictions by-code.txt --labels codes.txt",
+        "named --predictions by-name.txt --labels codes.txt",
+        "plain --predictions by-code.txt --labels codes.txt",
+        "plain --predictions by-name.txt --labels codes.txt --class-names names.txt",
+        "plain --predictions by-code.txt --labels words.txt --class-names names.txt",
+    ] {
+        assert_eq!(found(line), expected, "{line}");
+    }
+    let line = "errors plain --predictions by-code.txt --labels words.txt";
+    let refused = setting.run(&line.split(' ').collect::<Vec<_>>());
+    let said = stderr(&refused);
+    assert!(
+        said.contains("codes (--class-names FILE says what codes are called)"),
+        "{said}"
     );
 }

@@ -4,7 +4,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::job::guard::Outputs;
 use crate::job::lock::Lock;
-use crate::job::outcomes::{OutcomeArgs, predicted};
+use crate::job::outcomes::{ClassArgs, OutcomeArgs, predicted};
 use crate::report::outcomes as show;
 use crate::store::{file, queries};
 use serde_json::json;
@@ -28,9 +28,8 @@ pub struct Args {
     /// The folder of the comparison
     #[arg(required_unless_present = "help_columns")]
     folder: Option<PathBuf>,
-    /// The class of each query (default: what the comparison knew)
-    #[arg(long, value_name = "FILE[:COLUMN]")]
-    labels: Option<String>,
+    #[command(flatten)]
+    classes: ClassArgs,
     #[command(flatten)]
     outcomes: OutcomeArgs,
     /// Write everything as JSON (- for stdout)
@@ -52,15 +51,14 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let path = queries::of_folder(folder)?;
     let written = show::written(folder);
     let outputs = Outputs::files(written.iter().map(PathBuf::as_path), args.json.as_deref());
-    let files = args.outcomes.files().map(String::from);
-    let files = files.chain(args.labels.clone());
+    let files = args.outcomes.files().chain(args.classes.files());
+    let files = files.map(String::from);
     let inputs: Vec<String> = files.chain([path.display().to_string()]).collect();
     outputs.check(&inputs)?;
     let _lock = Lock::take(folder)?;
-    let found = predicted(&path, args.labels.as_deref(), &args.outcomes, control)?;
+    let found = predicted(&path, &args.classes, &args.outcomes, control)?;
     let command = super::command_line();
-    let settings =
-        json!({ "outcomes": args.outcomes.files().collect::<Vec<_>>(), "labels": args.labels });
+    let settings = json!({ "outcomes": args.outcomes.files().collect::<Vec<_>>(), "labels": args.classes.labels });
     show::write_all(folder, &command, &settings, &found)?;
     let page = folder.join("outcomes.html");
     show::write_page(&page, &command, &crate::bench::date(), &found)?;

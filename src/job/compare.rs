@@ -5,7 +5,7 @@ use super::archive::{ComparisonRun, Folder};
 use super::images::{ImageArgs, Opened};
 use super::judging::{COMPARE, JudgingArgs};
 use super::networks::NetworkArgs;
-use super::outcomes::{Given, OutcomeArgs, Queries};
+use super::outcomes::{Given, OutcomeArgs, Queries, numbered};
 use super::results::{self, FolderOwner};
 use super::row_args::RowArgs;
 use crate::control::Control;
@@ -121,7 +121,7 @@ impl Options {
             of: of.unwrap_or(FileRows::Exactly(numbers.len() as u64)),
             numbers: &numbers,
             labels: labels.as_deref(),
-            classes: classes.map_or(&[], |classes| &classes.names),
+            classes: &numbered(classes.map_or(&[], |classes| &classes.names)),
         };
         self.outcomes.read(&queries, control)
     }
@@ -292,6 +292,7 @@ impl Options {
         let queries = opened.as_ref().map(|opened| &opened.queries);
         let of = opened.as_ref().map(|opened| opened.query_rows);
         let given = self.given(queries, of, classes.as_ref(), control)?;
+        let names = classes.as_ref().map(|classes| classes.names.clone());
         if let Some(classes) = &mut classes {
             classes.predicted = coded(&given.predicted, &mut classes.names);
         }
@@ -316,6 +317,7 @@ impl Options {
             run,
             opened,
             labels: labels.into_iter().flatten().cloned().collect(),
+            classes: names.unwrap_or_default(),
             owner,
             replace: self.replace,
         })
@@ -363,6 +365,8 @@ pub struct Compare {
     pub opened: Option<Opened>,
     /// Files of labels, as typed.
     pub labels: Vec<String>,
+    /// The names of the classes, in the order of their codes.
+    pub classes: Vec<String>,
     /// The inputs of the results.
     pub owner: FolderOwner,
     /// Whether results of other inputs are removed from the folder.
@@ -386,6 +390,7 @@ impl Compare {
             run,
             opened,
             labels,
+            classes,
             owner,
             replace,
         } = self;
@@ -424,6 +429,7 @@ impl Compare {
             run,
             opened,
             labels,
+            classes,
         })
     }
 
@@ -464,6 +470,8 @@ pub struct Done {
     pub(super) run: ComparisonRun,
     pub(super) opened: Option<Opened>,
     labels: Vec<String>,
+    /// The names of the classes, in the order of their codes.
+    pub(super) classes: Vec<String>,
 }
 
 impl Done {

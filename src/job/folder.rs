@@ -39,10 +39,12 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
     ];
     let metadata = metadata.map(|(key, value)| (key.to_string(), value));
     let rows = opened.map(|opened| opened.query_rows.entry());
+    let classes = Some(&done.classes).filter(|names| !names.is_empty());
+    let classes = classes.map(|names| queries::classes_entry(names));
     queries::join(
         &tables.collect::<Vec<_>>(),
         &folder.join("queries.parquet"),
-        metadata.into_iter().chain(rows).collect(),
+        metadata.into_iter().chain(rows).chain(classes).collect(),
     )?;
     results::clear_outcomes(folder)?;
     for (place, found) in report.outcomes.iter().enumerate() {

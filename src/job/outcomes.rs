@@ -2,11 +2,12 @@
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::rows::images::Names;
 use crate::rows::{Values, column};
 use crate::store::queries::{self as table, FileRows};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use clap::Args;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// The most values that are shown in a message.
@@ -41,8 +42,8 @@ pub struct Queries<'q> {
     pub of: FileRows,
     /// The class of each query, where known.
     pub labels: Option<&'q [Option<String>]>,
-    /// The names of all classes, in the order of their codes; empty where codes have no names.
-    pub classes: &'q [String],
+    /// The names of classes by code; empty where codes have no names.
+    pub classes: &'q HashMap<String, String>,
 }
 
 /// The outcomes and predictions that were given.
@@ -107,32 +108,65 @@ impl OutcomeArgs {
     }
 }
 
+/// The classes of the queries, where others than the comparison's are asked for.
+#[derive(Debug, Clone, Args)]
+pub struct ClassArgs {
+    /// The class of each query (default: what the comparison knew)
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    pub labels: Option<String>,
+    /// Names of the classes, as `compare` takes them (default: those of the comparison)
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<String>,
+}
+
+impl ClassArgs {
+    /// The files that the options name.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.labels, &self.class_names];
+        all.into_iter().flatten().map(String::as_str)
+    }
+}
+
+/// Names by code, for the codes 0, 1, ...
+pub fn numbered(names: &[String]) -> HashMap<String, String> {
+    let codes = (0..names.len()).map(|code| code.to_string());
+    codes.zip(names.iter().cloned()).collect()
+}
+
 /// How well each notion of a comparison predicts the outcomes that were named, or else those that the comparison had. `path`
-/// is its table of queries, and `labels` a file of their classes, if others than the comparison's are asked for.
+/// is its table of queries.
 ///
 /// Errors: files that cannot be read or do not match the queries; nothing to predict.
 pub fn predicted(
     path: &Path,
-    labels: Option<&str>,
+    classes: &ClassArgs,
     given: &OutcomeArgs,
     control: &Control,
 ) -> Result<Outcomes> {
     let kept = table::read(path)?;
     let name = &path.display().to_string();
+    let names = match &classes.class_names {
+        Some(file) => Names::read(file)?.of,
+        None => numbered(&kept.classes),
+    };
     let queries = |labels| Queries {
         name,
         numbers: &kept.rows,
         of: kept.of,
         labels,
-        classes: &[],
+        classes: &names,
     };
-    let labels = match labels {
+    let labels = match &classes.labels {
         Some(file) => {
             let (labels, rows) = of_queries(file, "labels", &queries(None), control)?;
             Some(rows.into_iter().map(|row| labels.text(row)).collect())
         }
         None => kept.labels.clone(),
     };
+    let labels = labels.map(|labels| match are_names(&labels, &names) {
+        true => labels,
+        false => called(&labels, &names).unwrap_or(labels),
+    });
     let labels: Option<&[Option<String>]> = labels.as_deref();
     let (outcome, missing) = match given.is_empty() {
         true => (
@@ -301,22 +335,14 @@ fn predictions(
         return Ok(texts);
     };
     let known = |text: &str| {
-        queries.classes.iter().any(|class| class == text)
+        queries.classes.values().any(|class| class == text)
             || labels.iter().flatten().any(|label| label == text)
     };
     if texts.iter().flatten().all(|text| known(text)) {
         return Ok(texts);
     }
-    let named = |text: &String| {
-        text.parse::<usize>()
-            .ok()
-            .and_then(|code| queries.classes.get(code))
-    };
-    if texts.iter().flatten().all(|text| named(text).is_some()) {
-        return Ok(texts
-            .iter()
-            .map(|text| named(text.as_ref()?).cloned())
-            .collect());
+    if let Some(texts) = called(&texts, queries.classes) {
+        return Ok(texts);
     }
     // A model may predict classes that no query has, but at least one prediction must be a class of the queries.
     if texts.iter().flatten().any(|text| known(text)) {
@@ -332,6 +358,24 @@ fn predictions(
         ),
         "name predictions by the classes' names or codes (--class-names FILE says what codes are called)",
     ))
+}
+
+/// Whether all texts are names of classes. Then none is a code, even if names are numbers.
+fn are_names(texts: &[Option<String>], classes: &HashMap<String, String>) -> bool {
+    let names: HashSet<&String> = classes.values().collect();
+    texts.iter().flatten().all(|text| names.contains(text))
+}
+
+/// Codes as the names of classes; `None` if a text is no code that has a name.
+fn called(
+    texts: &[Option<String>],
+    classes: &HashMap<String, String>,
+) -> Option<Vec<Option<String>>> {
+    let name = |text: &Option<String>| match text {
+        Some(code) => classes.get(code).cloned().map(Some),
+        None => Some(None),
+    };
+    texts.iter().map(name).collect()
 }
 
 /// A few different texts, for a message.
@@ -367,7 +411,7 @@ mod tests {
             numbers: &[0, 1, 2],
             of: FileRows::Exactly(3),
             labels: Some(&labels),
-            classes: &["cat".to_string(), "dog".to_string()],
+            classes: &numbered(&["cat".to_string(), "dog".to_string()]),
         };
         make(path.display().to_string()).read(&queries, &Control::default())
     }
@@ -475,7 +519,7 @@ mod tests {
                 numbers,
                 of,
                 labels: None,
-                classes: &[],
+                classes: &HashMap::new(),
             };
             args.read(&queries, &Control::default())
         };

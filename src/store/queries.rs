@@ -15,6 +15,7 @@ use arrow_array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow_schema::{ArrowError, Field, Schema};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
+use serde_json::json;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,6 +93,8 @@ pub struct KeptQueries {
     pub of: FileRows,
     /// The class of each query, where the comparison knew it.
     pub labels: Option<Vec<Option<String>>>,
+    /// The names of the comparison's classes, in the order of their codes.
+    pub classes: Vec<String>,
     /// Whether a model was wrong about each query, if the comparison had outcomes.
     pub errors: Option<Vec<Option<bool>>>,
     /// Every notion in every space.
@@ -114,6 +117,14 @@ pub enum FileRows {
 
 /// The metadata key of [`FileRows`] in the table.
 const KEY: &str = "hullscope.query_file_rows";
+
+/// The metadata key of the names of all classes, a JSON list in the order of their codes.
+const CLASSES: &str = "hullscope.classes";
+
+/// The metadata entry of the names of all classes.
+pub fn classes_entry(names: &[String]) -> (String, String) {
+    (CLASSES.into(), json!(names).to_string())
+}
 
 impl FileRows {
     /// The metadata entry.
@@ -209,6 +220,7 @@ pub fn read(path: &Path) -> Result<KeptQueries> {
         of: FileRows::of(&whole.table, &rows),
         rows,
         labels: first.texts("label")?,
+        classes: whole.classes(),
         errors: first.truths("error")?,
         scores,
         nearest: nearest.unwrap_or(NEAREST),
@@ -239,6 +251,13 @@ impl QueriesTable<'_> {
             read(column).ok_or_else(|| self.wrong(what()))
         };
         self.table.column_by_name(name).map(read).transpose()
+    }
+
+    /// The names of all classes; none if the comparison knew no classes.
+    fn classes(&self) -> Vec<String> {
+        let schema = self.table.schema();
+        let text = schema.metadata().get(CLASSES).map_or("", String::as_str);
+        serde_json::from_str(text).unwrap_or_default()
     }
 
     fn needed<T>(&self, name: &str, column: Option<T>) -> Result<T> {

@@ -19,7 +19,7 @@ pub struct Names {
     /// Where the names come from.
     source: String,
     /// The name of each code; codes are texts, either numbers or previous class names.
-    of: HashMap<String, String>,
+    pub of: HashMap<String, String>,
 }
 
 impl Names {
