@@ -827,6 +827,8 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
     let (first, rates) = (made(), table(&folder.path("out/rates.parquet")));
     let said = again(&["--space", "pca:3"]);
     assert!(!said.contains("changed"), "{said}");
+    let kept = "note: taken over from out, where they are kept: pca:2, patch:2\n";
+    assert!(said.contains(kept) && !said.contains("pca:3"), "{said}");
     assert_eq!(made(), first);
     assert_eq!(
         json(&folder.path("out/summary.json"))["spaces"]
@@ -843,6 +845,8 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
     // Other settings: computed again, without a warning.
     let said = again(&["--seed", "5"]);
     assert!(!said.contains("changed"), "{said}");
+    let anew = "note: other settings than those of out (seed): computed again are pca:2, patch:2\n";
+    assert!(said.contains(anew), "{said}");
     let second = made();
     assert!(second.iter().zip(&first).all(|(a, b)| a != b));
     folder.file("test.npy", &image_array(SIDE, &pictures(QUERIES, 8)));

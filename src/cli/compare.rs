@@ -98,7 +98,9 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     args.run.manner.note(note);
     let done = job.run(&*engine, folder, control)?;
     drop(bar);
-    args.run.manner.note(done.all_notes());
+    args.run
+        .manner
+        .note(done.reuse.iter().cloned().chain(done.all_notes()));
     if let Some(folder) = folder {
         job::folder::write(folder, &done)?;
     }

@@ -17,8 +17,10 @@ use crate::store::file::{self, Output};
 use crate::store::{Context, InputInfo, queries};
 use crate::study::compare::{Archive, ComparisonPlan, Keeper, RowContext, SpaceReport};
 use crate::study::{Record, Sink};
+use itertools::Itertools;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,8 +67,9 @@ pub fn name(space: &str) -> String {
 /// The state of one space on disk.
 #[derive(Serialize, Deserialize)]
 struct State {
-    /// Hash of all settings, and of all inputs; the latter is empty where an input changed during the run.
-    settings: String,
+    /// All settings.
+    settings: Value,
+    /// Hash of all inputs; empty where an input changed during the run.
     inputs: String,
     /// Hash of the table of records.
     table: String,
@@ -84,6 +87,11 @@ pub struct Folder<'c> {
     networks: HashMap<PathBuf, Vec<String>>,
     /// Notes for the user.
     notes: Vec<String>,
+    /// The spaces that were recalled, and those that are computed again under other settings.
+    reused: Vec<String>,
+    differ: Vec<String>,
+    /// The names of these settings.
+    settings: BTreeSet<String>,
     /// The command and inputs to be written into the folder with the first space.
     owner: Option<FolderOwner>,
 }
@@ -98,6 +106,9 @@ impl<'c> Folder<'c> {
             known: HashMap::new(),
             networks: HashMap::new(),
             notes: Vec::new(),
+            reused: Vec::new(),
+            differ: Vec::new(),
+            settings: BTreeSet::new(),
             owner: None,
         }
     }
@@ -108,6 +119,21 @@ impl<'c> Folder<'c> {
             owner: Some(owner),
             ..self
         }
+    }
+
+    /// A line about the spaces that were in the folder and are not computed again, and one about those that are, because settings
+    /// differ. They are not in the results, which do not depend on how they were come by.
+    pub fn reuse(&self) -> Vec<String> {
+        let folder = self.folder.display();
+        let settings = self.settings.iter().join(", ");
+        let (reused, differ) = (self.reused.join(", "), self.differ.join(", "));
+        let lines = [
+            (!reused.is_empty()).then(|| format!("taken over from {folder}, where they are kept: {reused}")),
+            (!differ.is_empty()).then(|| {
+                format!("other settings than those of {folder} ({settings}): computed again are {differ}")
+            }),
+        ];
+        lines.into_iter().flatten().collect()
     }
 
     fn path(&self, spec: &Spec, ending: &str) -> PathBuf {
@@ -158,14 +184,14 @@ impl<'c> Folder<'c> {
         inputs
     }
 
-    /// The key of a space: hashes of its settings and of its inputs.
-    fn key(&mut self, spec: &Spec) -> Result<(String, String)> {
+    /// The key of a space: its settings, and a hash of its inputs.
+    fn key(&mut self, spec: &Spec) -> Result<(Value, String)> {
         let mut hashes: Vec<String> = Vec::new();
         for input in self.inputs(spec) {
             hashes.push(self.hash(&input)?);
         }
         let run = &self.run;
-        let settings = serde_json::json!({
+        let settings = json!({
             "generation": GENERATION,
             "version": env!("CARGO_PKG_VERSION"),
             "space": spec.text,
@@ -176,8 +202,8 @@ impl<'c> Folder<'c> {
             "inputs": run.inputs,
         });
         hashes.push(run.content.clone());
-        let hex = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
-        Ok((hex(&settings.to_string()), hex(&hashes.join(" "))))
+        let hash = blake3::hash(hashes.join(" ").as_bytes());
+        Ok((settings, hash.to_hex().to_string()))
     }
 }
 
@@ -192,9 +218,16 @@ impl Archive for Folder<'_> {
             return Ok(None);
         };
         let (settings, inputs) = self.key(spec)?;
-        let lacks = self.run.certificates && !self.certificates(spec).exists();
-        let other = state.report.space != spec.text || state.settings != settings;
-        if other || lacks || !table.exists() {
+        if state.report.space != spec.text || !table.exists() {
+            return Ok(None);
+        }
+        let mut others = others(&state.settings, &settings);
+        if self.run.certificates && !self.certificates(spec).exists() {
+            others.push("certificates".into());
+        }
+        if !others.is_empty() {
+            self.differ.push(spec.text.clone());
+            self.settings.extend(others);
             return Ok(None);
         }
         // The hash may be of files that took the place of those that this run has read.
@@ -214,6 +247,7 @@ impl Archive for Folder<'_> {
                 .iter()
                 .map(|notion| queries::scores(&table, &kept, &spec.text, &notion.rate.notion));
             report.scores = Arc::new(scores.collect::<Result<_>>()?);
+            self.reused.push(spec.text.clone());
             return Ok(Some(report));
         };
         self.notes.push(format!(
@@ -277,6 +311,22 @@ impl Archive for Folder<'_> {
     }
 }
 
+/// The names of the settings in which two runs differ.
+fn others(one: &Value, other: &Value) -> Vec<String> {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else {
+        return Vec::from_iter((one != other).then(|| "all".into()));
+    };
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let differ = names
+        .into_iter()
+        .filter(|name| one.get(*name) != other.get(*name));
+    let within = differ.flat_map(|name| match (one.get(name), other.get(name)) {
+        (Some(Value::Object(_)), Some(Value::Object(_))) => others(&one[name], &other[name]),
+        _ => vec![name.clone()],
+    });
+    within.collect()
+}
+
 /// Whether inputs are still the files that were read. If not, their hash may be of what was read or of what replaced it, and no
 /// later run may rely on it.
 fn as_read(watch: &Watch, inputs: &[String]) -> bool {
@@ -288,7 +338,7 @@ struct Space<'v> {
     files: RecordFiles<'v>,
     table: PathBuf,
     path: PathBuf,
-    settings: String,
+    settings: Value,
     /// Hash of the content of the inputs.
     hash: String,
     /// The paths of the inputs.

@@ -395,6 +395,7 @@ impl Compare {
             replace,
         } = self;
         let plan = &run.plan;
+        let mut reuse = Vec::new();
         let report = match folder {
             Some(folder) => {
                 results::check(folder, &owner, replace)?;
@@ -402,7 +403,9 @@ impl Compare {
                     results::clear(folder, &owner)?;
                 }
                 let mut archive = Folder::new(folder, run.clone(), control).marked_as(owner);
-                study::run(plan, subject, settings, engine, &mut archive, control)
+                let report = study::run(plan, subject, settings, engine, &mut archive, control);
+                reuse = archive.reuse();
+                report
             }
             None => study::run(plan, subject, settings, engine, &mut Forget, control),
         }?;
@@ -426,6 +429,7 @@ impl Compare {
         Ok(Done {
             report,
             notes,
+            reuse,
             run,
             opened,
             labels,
@@ -467,6 +471,8 @@ pub struct Done {
     pub report: Report,
     /// Notes about the sets and the run; those about one space are in its report.
     pub notes: Vec<String>,
+    /// What was taken over from the folder, and why other spaces in it were not.
+    pub reuse: Vec<String>,
     pub(super) run: ComparisonRun,
     pub(super) opened: Option<Opened>,
     labels: Vec<String>,
