@@ -1,6 +1,6 @@
 //! What the program says to someone who mistypes: what is wrong, what was expected, and what to type.
 
-use crate::commands::{Setting, code, program, stderr};
+use crate::commands::{Setting, code, program, stderr, stdout};
 
 /// The one line that a refused command prints, after `error: `.
 fn refused(setting: &Setting, line: &str) -> String {
@@ -120,5 +120,27 @@ fn a_mistyped_file_is_the_only_thing_said() {
             said.starts_with("error: none.npy: there is no such file") && said.lines().count() == 1,
             "{line}: {said}"
         );
+    }
+}
+
+/// Without queries only reference rows are asked about, and no table is of zeros.
+#[test]
+fn a_comparison_without_queries_says_so() {
+    let setting = Setting::new();
+    let words = "compare reference.npy --space pixels --space pca:2 --loo 100 -o out";
+    let output = setting.run(&words.split(' ').collect::<Vec<_>>());
+    let said = stdout(&output);
+    assert!(
+        said.starts_with(
+            "There are no queries: 400 reference rows are asked about, each left out."
+        ),
+        "{said}"
+    );
+    let page = std::fs::read_to_string(setting.path("out/report.html")).unwrap();
+    for text in [said, page] {
+        for nothing in ["Query by query", "McNemar", "Holm", "- ("] {
+            assert!(!text.contains(nothing), "{nothing}: {text}");
+        }
+        assert!(text.contains("Definitions of inside"), "{text}");
     }
 }

@@ -118,7 +118,7 @@ fn classes_without_rows_and_undecided_queries_are_explained() {
 #[test]
 fn many_pairs_are_folded() {
     let mut report = report(false);
-    let more = "the JSON summary has all";
+    let more = "--json FILE writes all";
     assert!(!page(&made(), &report, &[]).contains(more));
     let pair = report.pairs[0].clone();
     for number in 0..20 {

@@ -26,8 +26,10 @@ pub fn section(report: &Report, most: usize) -> Section {
         let rest = format!("The findings of {more} more spaces are on the page that -o writes.");
         parts.push(Part::Text(rest));
     }
-    parts.push(Part::Text(question(report)));
-    parts.extend(pairs(report).map(Part::Text));
+    if report.spaces.iter().any(|space| space.n_queries > 0) {
+        parts.push(Part::Text(question(report)));
+        parts.extend(pairs(report).map(Part::Text));
+    }
     Section::new("What it says", parts)
 }
 
@@ -36,7 +38,9 @@ fn asked(report: &Report) -> String {
     let queries = report.spaces.first().map_or(0, |space| space.n_queries);
     let reference = words::reference_rows(report);
     let asked = match queries {
-        0 => format!("{reference} reference rows among themselves."),
+        0 => format!(
+            "There are no queries: {reference} reference rows are asked about, each left out."
+        ),
         _ => format!(
             "{} queries against the hull of {reference} reference rows.",
             grouped(queries)

@@ -173,18 +173,25 @@ fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
 /// The rates of every notion, by space; `first` is the first space.
 fn notions(report: &Report, first: &SpaceReport) -> Section {
     let ids: Vec<&str> = first.notions.iter().map(|n| &*n.rate.notion).collect();
+    let caption = match first.n_queries {
+        0 => "Reference rows of a sample outside by each notion, each left out, %.",
+        _ => {
+            "Outside by each notion, %, and in brackets reference rows of a sample, each left out: where the two are near, the \
+             queries extrapolate no more than the reference does itself."
+        }
+    };
     let mut table = Table::crossed(
-        "Outside by each notion, %, and in brackets reference rows of a sample, each left out: where the two are near, the \
-         queries extrapolate no more than the reference does itself.",
+        caption,
         "notion",
         ids.iter().map(|id| words::named(first, id)),
         report.spaces.iter().map(|space| space.space.as_str()),
         |row, column| {
             let space = &report.spaces[column];
-            words::bracketed(
-                words::asked(space, ids[row]),
-                words::left_out(space, ids[row]),
-            )
+            let left_out = words::left_out(space, ids[row]);
+            match space.n_queries {
+                0 => words::share(left_out),
+                _ => words::bracketed(words::asked(space, ids[row]), left_out),
+            }
         },
     );
     let means = first.notions.iter().map(|notion| {
@@ -235,11 +242,15 @@ fn not_sampled(set: &SetReport) -> Option<String> {
 fn pairs(report: &Report, first: &str) -> Option<Section> {
     let (of_first, others): (Vec<_>, Vec<_>) =
         report.pairs.iter().partition(|pair| pair.a == *first);
-    let count = report.pairs.len();
+    // Without queries there is nothing to count.
+    let count = match report.spaces.iter().any(|space| space.n_queries > 0) {
+        true => report.pairs.len(),
+        false => 0,
+    };
     let columns = of_pairs();
     let all = match others.is_empty() {
         true => "",
-        false => "; the JSON summary has all",
+        false => "; --json FILE writes all",
     };
     let shown = Table::of(
         format!(
