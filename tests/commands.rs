@@ -489,6 +489,11 @@ fn json_on_stdout_is_nothing_but_json() {
             "seconds.total",
         ],
     );
+    let stages: Vec<&String> = value["seconds"].as_object().unwrap().keys().collect();
+    let run = "open_backend read survey whiten reference_neighbours";
+    let first: Vec<&str> = run.split(' ').collect();
+    assert_eq!(&stages[..first.len()], first);
+    assert_eq!(stages.last().unwrap().as_str(), "total");
     let (inputs, hull) = (&value["inputs"], &value["hull"]);
     assert_eq!(
         [&inputs["reference"]["rows"], &inputs["reference"]["dim"]],
@@ -887,7 +892,7 @@ fn outputs_are_tried_before_inputs_are_read() {
             setting.run(&[&["analyze", "missing.npy", "missing.npy"], &output[..]].concat());
         assert_eq!(code(&output), 2);
         assert!(
-            stderr(&output).contains("cannot create"),
+            stderr(&output).contains("create this folder for no/out."),
             "{}",
             stderr(&output)
         );

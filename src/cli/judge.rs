@@ -9,6 +9,7 @@ use crate::job::judge::{Judge, Targets};
 use crate::job::row_args::RowArgs;
 use crate::report::{json, table};
 use crate::study::analyze::AnalysisPlan;
+use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,9 +58,10 @@ impl Judging<'_> {
         let judge = Judge::new(super::command_line(), judged, plan);
         let mut summary = judge.run(&targets, self.rows.budget(), &*engine, control)?;
         let total = started.elapsed().as_secs_f64();
-        let stages = [("read", read), ("open_backend", opened), ("total", total)];
-        let stages = stages.map(|(stage, seconds)| (stage.into(), seconds));
-        summary.seconds.extend(stages);
+        let mut seconds = IndexMap::from([("open_backend".into(), opened), ("read".into(), read)]);
+        seconds.append(&mut summary.seconds);
+        seconds.insert("total".into(), total);
+        summary.seconds = seconds;
         drop(bar);
         self.run.manner.note(&summary.warnings);
         targets.outputs().deliver(

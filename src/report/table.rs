@@ -9,6 +9,7 @@ use crate::notion::neighbours::Method;
 use crate::store::{Context, InputInfo};
 use crate::study::rate::{Quantiles, Rate};
 use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
+use indexmap::IndexMap;
 use itertools::Itertools;
 use std::collections::BTreeMap;
 
@@ -54,10 +55,9 @@ fn set(input: &InputInfo) -> String {
     text
 }
 
-/// Seconds by stage, the total last; stages that take hardly any time are only in the JSON.
-fn seconds(stages: &BTreeMap<String, f64>) -> String {
+/// Seconds by stage, in the order of the run; stages that take hardly any time are only in the JSON.
+fn seconds(stages: &IndexMap<String, f64>) -> String {
     let long = stages.iter().filter(|(_, seconds)| **seconds >= 0.005);
-    let long = long.sorted_by_key(|(stage, _)| *stage == "total");
     let mut texts = long.map(|(stage, seconds)| format!("{stage} {seconds:.2}"));
     texts.join(", ").replace('_', " ")
 }

@@ -28,7 +28,7 @@ use crate::rows::{KnownRows, Pack, Repeats, Rows, Subset};
 use crate::scan::{Ahead, CountingEngine, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
 use crate::warnings::Warnings;
-use std::collections::BTreeMap;
+use indexmap::IndexMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -519,14 +519,14 @@ fn check(plan: &AnalysisPlan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> R
 /// Wall time by stage.
 struct Clock {
     last: Instant,
-    seconds: BTreeMap<String, f64>,
+    seconds: IndexMap<String, f64>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
         Clock {
             last: Instant::now(),
-            seconds: BTreeMap::new(),
+            seconds: IndexMap::new(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::notion::Fact;
 use crate::notion::metric::Metric;
 use crate::notion::neighbours::Method;
 use crate::rows::Element;
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -164,8 +165,9 @@ pub struct Summary {
     pub self_test: Option<SelfTest>,
     pub leakage: Leakage,
     pub warnings: Vec<String>,
-    /// Wall-clock seconds by stage: survey, hull, neighbours, ...; front ends add read, write and total.
-    pub seconds: BTreeMap<String, f64>,
+    /// Wall-clock seconds by stage in the order of the run: survey, hull, neighbours, ...; front ends add open_backend, read, write
+    /// and total.
+    pub seconds: IndexMap<String, f64>,
     /// The number of scanned directions by the precision that gave the answer: int8, f32, f64.
     pub directions: BTreeMap<String, u64>,
     pub scan_gflop: f64,
