@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[cfg(feature = "onnx")]
 use {
     crate::job::guard::Outputs,
-    crate::report::text_table::Table,
+    crate::report::text_table,
     crate::space,
     crate::space::spec::{OnnxArgs, SpaceStage, Spec},
     crate::store::file,
@@ -98,12 +98,13 @@ pub fn run(args: &Args) -> Result<()> {
         let found = json!({ "network": network, "tensors": rows.collect::<Vec<_>>() });
         return file::write_text(target, &file::pretty(&found));
     }
-    let head = ["tensor", "numbers an image", "operator", "module"];
-    let cells = tensors.into_iter().map(|tensor| {
+    let mut table = text_table::table();
+    table.set_header(["tensor", "numbers an image", "operator", "module"]);
+    for tensor in &tensors {
         let shape = tensor.lengths().unwrap_or("?".into());
-        vec![tensor.name, shape, tensor.operator, tensor.module]
-    });
-    file::print(&Table::new("", head, cells).text())
+        table.add_row([&tensor.name, &shape, &tensor.operator, &tensor.module]);
+    }
+    file::print(&text_table::unindented(table))
 }
 
 /// Runs the command.

@@ -183,7 +183,7 @@ fn cell(value: Value) -> String {
 }
 
 /// An empty table without lines, whose width is that of its content.
-fn table() -> comfy_table::Table {
+pub(crate) fn table() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -215,7 +215,7 @@ fn fitted(mut table: comfy_table::Table) -> String {
 }
 
 /// The text of a table without a left margin.
-fn unindented(mut table: comfy_table::Table) -> String {
+pub(crate) fn unindented(mut table: comfy_table::Table) -> String {
     if let Some(names) = table.column_mut(0) {
         names.set_padding((0, 1));
     }
