@@ -1,6 +1,6 @@
 //! `hullscope bench`: is a GPU worth it here?
 
-use super::run::{start_threads, tell_notes, threads};
+use super::run::Manner;
 use crate::bench::{self, BenchPlan};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -8,7 +8,6 @@ use crate::job::guard::Outputs;
 use crate::job::memory;
 use crate::report::bench::{self as show, BenchContext};
 use crate::report::plot;
-use crate::store::file;
 use crate::study::bench::Shape;
 use crate::warnings::Warnings;
 use std::path::PathBuf;
@@ -29,6 +28,7 @@ ratio is shown, and the exit code is 1.";
 /// Time the scans, verdicts and neighbours of this machine's engines against each other
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples.")]
+#[command(mut_arg("progress", |progress| progress.hide(true)))]
 pub struct Args {
     /// Reference rows
     #[arg(long, value_name = "N", default_value_t = 100_000)]
@@ -75,12 +75,8 @@ pub struct Args {
     /// Draw speed, and time against N and d: .png or .svg
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<usize>,
-    /// No warnings and no progress; the table stays
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 impl Args {
@@ -123,12 +119,8 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
     let outputs = Outputs::files(args.plot.as_deref(), args.json.as_deref());
     outputs.check(&[])?;
     args.plot.as_deref().map_or(Ok(()), plot::check)?;
-    start_threads(args.threads)?;
-    let mut watch = |what: &str| {
-        if !args.quiet {
-            file::tell(what);
-        }
-    };
+    args.manner.start_threads()?;
+    let mut watch = |what: &str| args.manner.tell(what);
     let mut warnings = Warnings::default();
     let engines = bench::candidates(args.software, args.gpu_memory, &mut warnings, control)?;
     let report = bench::run(&plan, &engines, control, &mut watch)?;
@@ -143,7 +135,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
         machine: bench::machine(),
         warnings: warnings.take(),
     };
-    tell_notes(args.quiet, &context.warnings);
+    args.manner.note(&context.warnings);
     if let Some(path) = &args.plot {
         plot::write(path, &show::figure(&context, &report))?;
     }

@@ -93,11 +93,12 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     if let Some(folder) = folder {
         results::check(folder, &what.owner(known), what.replace)?;
     }
-    let (engine, bar, note) = args.run.begin(what.rows.memory, QUICKER, control)?;
-    let job = what.open(&command, specs, control)?;
-    args.run.manner.note(note);
-    let done = job.run(&*engine, folder, control)?;
-    drop(bar);
+    let memory = what.rows.memory;
+    let done = args.run.run(memory, QUICKER, control, |engine, opened| {
+        let job = what.open(&command, specs, control)?;
+        opened();
+        job.run(engine, folder, control)
+    })?;
     args.run
         .manner
         .note(done.reuse.iter().cloned().chain(done.all_notes()));

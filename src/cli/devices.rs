@@ -2,9 +2,9 @@
 
 use crate::control::Control;
 use crate::error::Result;
+use crate::job::guard::Outputs;
 #[cfg(feature = "gpu")]
 use crate::report::devices;
-use crate::store::file;
 use serde_json::Value;
 
 const EXAMPLES: &str = "\
@@ -25,10 +25,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, control: &Control) -> Result<()> {
     let (json, table) = found(control)?;
-    match &args.json {
-        Some(target) => file::write_text(target, &file::pretty(&json)),
-        None => file::print(&table),
-    }
+    Outputs::files([], args.json.as_deref()).deliver(|| json, || table)
 }
 
 /// The adapters as JSON and as a table.

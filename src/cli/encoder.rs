@@ -9,7 +9,6 @@ use {
     crate::report::text_table,
     crate::space,
     crate::space::spec::{OnnxArgs, SpaceStage, Spec},
-    crate::store::file,
     serde_json::json,
     std::path::Path,
 };
@@ -56,19 +55,17 @@ fn network(typed: &Path) -> Result<PathBuf> {
     };
     let specs = Spec::parse(text)?;
     let stages: Vec<&SpaceStage> = specs.iter().flat_map(|spec| &spec.stages).collect();
-    let [SpaceStage::Onnx(found)] = stages[..] else {
-        return Err(Error::Usage(format!(
-            "{text} is a space of several steps; type the network alone, as in onnx:FILE"
-        )));
+    let Some(SpaceStage::Onnx(found)) = stages.first() else {
+        return Ok(typed.into());
     };
     let alone = OnnxArgs {
         file: found.file.clone(),
         ..OnnxArgs::default()
     };
-    match *found == alone {
+    match stages.len() == 1 && *found == alone {
         true => Ok(alone.file),
         false => Err(Error::Usage(format!(
-            "{text} names a tensor or settings, and every tensor of the network is listed; type onnx:{}",
+            "{text} names a tensor, settings or several steps, and every tensor of the network is listed; type onnx:{}",
             alone.file.display()
         ))),
     }
@@ -80,7 +77,8 @@ pub fn run(args: &Args) -> Result<()> {
     let network = &network(&args.network)?;
     let inputs = space::network_files(network).into_iter();
     let inputs: Vec<String> = inputs.map(|file| file.display().to_string()).collect();
-    Outputs::files([], args.json.as_deref()).check(&inputs)?;
+    let outputs = Outputs::files([], args.json.as_deref());
+    outputs.check(&inputs)?;
     let tensors = space::network_tensors(network, args.size)?;
     let network = network.display().to_string();
     if tensors.is_empty() {
@@ -94,17 +92,16 @@ pub fn run(args: &Args) -> Result<()> {
             "numbers": t.shape.as_ref().map(|shape| shape.iter().product::<usize>()),
         })
     });
-    if let Some(target) = &args.json {
-        let found = json!({ "network": network, "tensors": rows.collect::<Vec<_>>() });
-        return file::write_text(target, &file::pretty(&found));
-    }
     let mut table = text_table::table();
     table.set_header(["tensor", "numbers an image", "operator", "module"]);
     for tensor in &tensors {
         let shape = tensor.lengths().unwrap_or("?".into());
         table.add_row([&tensor.name, &shape, &tensor.operator, &tensor.module]);
     }
-    file::print(&text_table::unindented(table))
+    outputs.deliver(
+        || json!({ "network": network, "tensors": rows.collect::<Vec<_>>() }),
+        || text_table::unindented(table),
+    )
 }
 
 /// Runs the command.

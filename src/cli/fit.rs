@@ -6,7 +6,6 @@ use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::fit::Options;
-use crate::store::file;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -32,13 +31,14 @@ pub struct Args {
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let (what, manner) = (&args.what, &args.run.manner);
     what.check()?;
-    let (engine, bar, note) = args.run.begin(what.rows.memory, &[JUDGING], control)?;
     let int8 = args.run.backend.allows_int8();
-    let done = what.run(&*engine, int8, || manner.note(note), control)?;
-    drop(bar);
+    let memory = what.rows.memory;
+    let done = args
+        .run
+        .run(memory, &[JUDGING], control, |engine, opened| {
+            what.run(engine, int8, opened, control)
+        })?;
     manner.note(done.notes);
-    if !manner.quiet {
-        file::tell(&done.line);
-    }
+    manner.tell(&done.line);
     Ok(())
 }

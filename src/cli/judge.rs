@@ -50,19 +50,23 @@ impl Judging<'_> {
         };
         targets.check(inputs)?;
         let started = Instant::now();
-        let (engine, bar, note) = self.run.begin(self.rows.memory, self.advice, control)?;
-        let opened = started.elapsed().as_secs_f64();
-        let (judged, plan) = open()?;
-        self.run.manner.note(note);
-        let read = started.elapsed().as_secs_f64() - opened;
-        let judge = Judge::new(super::command_line(), judged, plan);
-        let mut summary = judge.run(&targets, self.rows.budget(), &*engine, control)?;
-        let total = started.elapsed().as_secs_f64();
-        let mut seconds = IndexMap::from([("open_backend".into(), opened), ("read".into(), read)]);
-        seconds.append(&mut summary.seconds);
-        seconds.insert("total".into(), total);
-        summary.seconds = seconds;
-        drop(bar);
+        let since = || started.elapsed().as_secs_f64();
+        let memory = self.rows.memory;
+        let (judge, summary) = (self.run).run(memory, self.advice, control, |engine, opened| {
+            let backend = since();
+            let (judged, plan) = open()?;
+            opened();
+            let mut seconds = IndexMap::from([
+                ("open_backend".into(), backend),
+                ("read".into(), since() - backend),
+            ]);
+            let judge = Judge::new(super::command_line(), judged, plan);
+            let mut summary = judge.run(&targets, self.rows.budget(), engine, control)?;
+            seconds.append(&mut summary.seconds);
+            seconds.insert("total".into(), since());
+            summary.seconds = seconds;
+            Ok((judge, summary))
+        })?;
         self.run.manner.note(&summary.warnings);
         targets.outputs().deliver(
             || json::summary(&judge.context, &summary),

@@ -50,12 +50,13 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         return file::print(&show::help());
     }
     let plan = what.plan()?;
-    let (engine, bar, note) = args.run.begin(what.rows.memory, QUICKER, control)?;
     let command = super::command_line();
-    let opened = plan.open(control)?;
-    manner.note(note);
-    let made = opened.run(&command, &*engine, control)?;
-    drop(bar);
+    let memory = what.rows.memory;
+    let made = args.run.run(memory, QUICKER, control, |engine, opened| {
+        let sets = plan.open(control)?;
+        opened();
+        sets.run(&command, engine, control)
+    })?;
     let own = Collection {
         command,
         date: crate::bench::date(),

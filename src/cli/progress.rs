@@ -76,7 +76,7 @@ fn tell(control: &Control, stop: &AtomicBool, mut lines: ProgressLines) {
 /// Draws the bar.
 fn draw(control: &Control, stop: &AtomicBool) {
     let bar = ProgressBar::no_length();
-    let (mut seen, mut before) = (None, Progress::default());
+    let mut seen = None;
     while !stop.load(Relaxed) {
         let (now, task) = (control.progress(), control.task());
         let name = name(&now);
@@ -98,8 +98,7 @@ fn draw(control: &Control, stop: &AtomicBool) {
             bar.reset_eta();
             seen = Some(work);
         }
-        bar.set_message(message(&now, &before));
-        before = now;
+        bar.set_message(message(&now));
         park_timeout(PERIOD);
     }
     bar.finish_and_clear();
@@ -115,23 +114,13 @@ fn style(known: bool) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// The bar's message: rounds, undecided queries, and the speed of the scans since the reading before; where none has ended
-/// since, that of all scans so far.
-fn message(now: &Progress, before: &Progress) -> String {
+/// The bar's message: rounds, undecided queries, and the speed of the scans.
+fn message(now: &Progress) -> String {
     use WorkStage::{Hull, LeaveOneOut, SelfTest};
-    let mut parts = Vec::new();
-    if matches!(now.stage, Hull | SelfTest | LeaveOneOut) && now.open > 0 {
-        parts.push(format!("round {}, {} open", now.round, now.open));
-    }
-    let (flop, seconds) = match now.scan_seconds > before.scan_seconds {
-        true => (
-            now.flop.saturating_sub(before.flop),
-            now.scan_seconds - before.scan_seconds,
-        ),
-        false => (now.flop, now.scan_seconds),
-    };
-    if seconds > 0.0 {
-        parts.push(format!("{:.0} GFLOP/s", flop as f64 * 1e-9 / seconds));
-    }
-    parts.join(", ")
+    let rounds = matches!(now.stage, Hull | SelfTest | LeaveOneOut) && now.open > 0;
+    let rounds = rounds.then(|| format!("round {}, {} open", now.round, now.open));
+    let speed = now.flop as f64 * 1e-9 / now.scan_seconds;
+    let speed = (now.scan_seconds > 0.0).then(|| format!("{speed:.0} GFLOP/s"));
+    let parts = [rounds, speed].into_iter().flatten();
+    parts.collect::<Vec<_>>().join(", ")
 }

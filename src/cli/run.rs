@@ -35,11 +35,8 @@ pub struct RunArgs {
 }
 
 /// A number of threads; beyond the number of cores of any machine, more only take memory and time to start.
-pub fn threads(text: &str) -> std::result::Result<usize, String> {
-    let known = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=1024).contains(number));
+fn threads(text: &str) -> std::result::Result<usize, String> {
+    let known = text.parse().ok().filter(|n| (1..=1024).contains(n));
     known.ok_or_else(|| {
         "the number of worker threads is at least 1 and at most 1024; type for example --threads 4, or leave it out for \
          all cores"
@@ -47,60 +44,60 @@ pub fn threads(text: &str) -> std::result::Result<usize, String> {
     })
 }
 
-/// Builds the global pool of worker threads.
-pub fn start_threads(wanted: Option<usize>) -> Result<()> {
-    let Some(wanted) = wanted else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(wanted)
-        .build_global()
-        .map_err(|error| Error::Usage(format!("{wanted} threads cannot be started: {error}")))
-}
-
 impl Manner {
-    /// Starts the worker threads and the display of progress.
-    pub fn begin(&self, control: &Arc<Control>, advice: Advice) -> Result<Bar> {
-        start_threads(self.threads)?;
-        Ok(self.bar(control, advice))
+    /// Builds the global pool of worker threads.
+    pub fn start_threads(&self) -> Result<()> {
+        let Some(wanted) = self.threads else {
+            return Ok(());
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(wanted);
+        pool.build_global()
+            .map_err(|error| Error::Usage(format!("{wanted} threads cannot be started: {error}")))
     }
 
-    fn bar(&self, control: &Arc<Control>, advice: Advice) -> Bar {
+    /// Starts the worker threads and the display of progress.
+    pub fn begin(&self, control: &Arc<Control>, advice: Advice) -> Result<Bar> {
+        self.start_threads()?;
         let shown = match self.quiet {
             true => Shown::None,
             false => self.progress,
         };
-        Bar::start(control, shown, advice)
+        Ok(Bar::start(control, shown, advice))
+    }
+
+    /// Prints a line on stderr, unless --quiet.
+    pub fn tell(&self, line: &str) {
+        if !self.quiet {
+            file::tell(line);
+        }
     }
 
     /// Prints notes on stderr, one line each, unless --quiet.
     pub fn note(&self, notes: impl IntoIterator<Item = impl Display>) {
-        tell_notes(self.quiet, notes);
+        for note in notes {
+            self.tell(&format!("note: {note}"));
+        }
     }
 }
 
 impl RunArgs {
-    /// Starts the worker threads, opens the engine and starts the display of progress. `memory` is the budget for rows, in
-    /// bytes. A note, if `auto` takes the CPU, is to be told once the sets are open: an error about them comes without it.
-    pub fn begin(
+    /// Has `work` done on an engine, while its progress is shown. `memory` is the budget for rows, in bytes. `work` calls its second
+    /// argument once its sets are open: it tells that `auto` takes the CPU, which an error about the sets comes without.
+    pub fn run<T>(
         &self,
         memory: Option<u64>,
         advice: Advice,
         control: &Arc<Control>,
-    ) -> Result<(Box<dyn Engine>, Bar, Option<String>)> {
-        start_threads(self.manner.threads)?;
+        work: impl FnOnce(&dyn Engine, &dyn Fn()) -> Result<T>,
+    ) -> Result<T> {
+        let _bar = self.manner.begin(control, advice)?;
         let (engine, note) = self.backend.engine(memory, control)?;
-        Ok((engine, self.manner.bar(control, advice), note))
+        work(&*engine, &|| self.manner.note(&note))
     }
 
     /// Begins a run that opens sets and scans nothing: options of the engine are checked, and none is opened.
     pub fn begin_reading(&self, control: &Arc<Control>) -> Result<Bar> {
         self.backend.check()?;
         self.manner.begin(control, &[])
-    }
-}
-
-/// Prints notes on stderr, one line each, unless `quiet`.
-pub fn tell_notes(quiet: bool, notes: impl IntoIterator<Item = impl Display>) {
-    for note in notes.into_iter().filter(|_| !quiet) {
-        file::tell(&format!("note: {note}"));
     }
 }

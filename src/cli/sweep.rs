@@ -9,7 +9,7 @@ use crate::job::row_args::RowArgs;
 use crate::job::sweep::Options;
 use crate::report::plot;
 use crate::report::sweep::{self as show, SweepContext};
-use crate::scan::{CpuEngine, Engine};
+use crate::scan::CpuEngine;
 use crate::store::file;
 use serde_json::json;
 use std::path::PathBuf;
@@ -94,16 +94,15 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         false => QUICKER,
     };
     // Where nothing is scanned, a GPU is used only if asked for.
-    let (engine, bar, note) = match args.what.scans() || args.run.backend.asks_for_gpu() {
-        true => args.run.begin(None, advice, control)?,
+    let swept = match args.what.scans() || args.run.backend.asks_for_gpu() {
+        true => (args.run).run(None, advice, control, |engine, opened| {
+            args.what.run(&args.rows, engine, opened, control)
+        }),
         false => {
-            let engine: Box<dyn Engine> = Box::new(CpuEngine);
-            (engine, args.run.manner.begin(control, advice)?, None)
+            let _bar = args.run.manner.begin(control, advice)?;
+            args.what.run(&args.rows, &CpuEngine, || (), control)
         }
-    };
-    let opened = || args.run.manner.note(note);
-    let swept = args.what.run(&args.rows, &*engine, opened, control)?;
-    drop(bar);
+    }?;
     args.run.manner.note(swept.warnings.iter());
     let points = &swept.points;
     let context = &SweepContext {

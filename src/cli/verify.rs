@@ -6,13 +6,12 @@
 use super::run::Manner;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{STRICT, Tally};
+use crate::hull::certificate::STRICT;
 use crate::job::guard::Outputs;
 use crate::job::images::ImageArgs;
 use crate::job::networks::NetworkArgs;
 use crate::job::row_args::{COLUMNS, RowArgs};
 use crate::job::verify::{Checked, Sets, files};
-use crate::store::file;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,9 +82,8 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
     let found = files(&args.certificates, &sets, args.tolerance, control)?;
     drop(bar);
     let holds = found.iter().all(|found| found.audit.holds());
-    if !args.manner.quiet {
-        found.iter().for_each(tell);
-    }
+    let faults = found.iter().flat_map(faults);
+    faults.for_each(|line| args.manner.tell(&line));
     let text = || match args.manner.quiet {
         true => String::new(),
         false => found.iter().map(|found| sentence(args, found)).collect(),
@@ -97,27 +95,22 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
 
 /// The result as JSON.
 fn result(args: &Args, found: &[Checked], holds: bool, seconds: f64) -> Value {
-    let certificates = args.certificates.display().to_string();
-    let mut all = match found {
+    let typed = [&args.reference, &args.queries].map(|set| json!(set));
+    let (mut all, [reference, queries]) = match found {
         [found] if found.space.is_none() => {
-            let [reference, queries] = match &found.inputs {
-                Some([reference, queries]) => [Some(reference), Some(queries)],
-                None => [None, None],
-            };
-            let mut all = found.json();
-            all["inputs"] = json!({
-                "certificates": certificates, "reference": reference, "queries": queries });
-            all
+            let sets = found.inputs.as_ref();
+            (
+                found.json(),
+                [0, 1].map(|set| json!(sets.map(|sets| &sets[set]))),
+            )
         }
-        spaces => json!({
-            "inputs": {
-                "certificates": certificates,
-                "reference": args.reference,
-                "queries": args.queries,
-            },
-            "spaces": spaces.iter().map(Checked::json).collect::<Vec<_>>(),
-        }),
+        spaces => {
+            let spaces: Vec<Value> = spaces.iter().map(Checked::json).collect();
+            (json!({ "spaces": spaces }), typed)
+        }
     };
+    all["inputs"] = json!({
+        "certificates": args.certificates.display().to_string(), "reference": reference, "queries": queries });
     all["version"] = json!(env!("CARGO_PKG_VERSION"));
     all["command"] = json!(super::command_line());
     all["settings"] = json!({ "tolerance": args.tolerance, "rows": args.rows.settings });
@@ -132,59 +125,37 @@ fn of(found: &Checked) -> String {
     space.map_or(String::new(), |space| format!("{space}: "))
 }
 
-/// Tells on stderr what does not hold.
-fn tell(found: &Checked) {
+/// What does not hold, line by line.
+fn faults(found: &Checked) -> Vec<String> {
     let of = of(found);
-    for problem in &found.audit.problems {
-        file::tell(&format!("{of}not verified: {problem}"));
-    }
-    if let Some(line) = &found.advice {
-        file::tell(&format!(
-            "to check the certificates against the rows that they are about, type: {line}"
-        ));
-    }
-    for failure in &found.failures {
-        file::tell(&format!(
-            "{of}does not hold: query {} ({}): {}",
-            failure.query, failure.verdict, failure.reason
-        ));
-    }
+    let problems = found.audit.problems.iter();
+    let mut all: Vec<String> = problems
+        .map(|problem| format!("{of}not verified: {problem}"))
+        .collect();
+    all.extend(found.advice.as_ref().map(|line| {
+        format!("to check the certificates against the rows that they are about, type: {line}")
+    }));
+    all.extend(found.failures.iter().map(|failure| {
+        let (query, verdict, reason) = (failure.query, &failure.verdict, &failure.reason);
+        format!("{of}does not hold: query {query} ({verdict}): {reason}")
+    }));
     let failed = found.audit.tally.map_or(0, |tally| tally.failed);
     let more = failed.saturating_sub(found.failures.len() as u64);
-    if more > 0 {
-        file::tell(&format!("{of}... and {more} more"));
-    }
+    all.extend((more > 0).then(|| format!("{of}... and {more} more")));
+    all
 }
 
 /// The result for one file, for the terminal.
 fn sentence(args: &Args, found: &Checked) -> String {
+    let of = of(found);
     let Some(tally) = &found.audit.tally else {
-        return format!("{}no certificate was checked\n", of(found));
+        return format!("{of}no certificate was checked\n");
     };
-    let (rows, tolerance) = (args.rows.settings.words(), args.tolerance);
-    let parts: String = [
-        (tally.cone, " are about the cone"),
-        (
-            tally.undecided,
-            " queries are undecided, for which nothing is claimed",
-        ),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("; {count}{what}"))
-    .collect();
-    let Tally {
-        failed,
-        exact,
-        tolerance: near,
-        separated,
-        ..
-    } = tally;
-    let holds = tally.holds();
+    let (holds, rows) = (tally.holds(), args.rows.settings.words());
+    let all = holds + tally.failed;
     format!(
-        "{}{holds} of {} certificates hold: {exact} inside exactly, {near} inside within tolerance ({tolerance:e} of the \
-         local scale), {separated} outside{parts}; rows read {rows}\n",
-        of(found),
-        holds + failed
+        "{of}{holds} of {all} certificates hold: {} inside exactly, {} inside within tolerance ({:e} of the local scale), {} \
+         outside, {} about the cone; {} queries are undecided, for which nothing is claimed; rows read {rows}\n",
+        tally.exact, tally.tolerance, args.tolerance, tally.separated, tally.cone, tally.undecided
     )
 }

@@ -8,7 +8,8 @@ use super::document::{self, Part, Section};
 use super::numerals::or_nothing;
 use super::plot::{Axis, Chart, Figure, Look, Point, Row, Series};
 use super::text_table::Table;
-use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, Timing};
+use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, SweepPoint, Timing};
+use itertools::Itertools;
 use serde_json::{Value, json};
 
 /// Where and when a bench was run.
@@ -50,20 +51,12 @@ pub fn table(context: &BenchContext, report: &Report) -> String {
         format!("Verdicts: {inside} inside, {outside} outside, {undecided} undecided.")
     });
     let engines = report.engines.iter().map(|engine| {
-        let differs = engine
-            .differs
-            .iter()
-            .map(|what| format!("; its answers differ: {what}"));
-        let fell_back = match engine.fell_back {
-            true => "; the CPU answered for it; not compared",
-            false => "",
-        };
-        let said = format!(
-            "{}{}{fell_back}",
-            engine.engine,
-            differs.collect::<String>()
-        );
-        (engine.label.clone(), said)
+        let differs = engine.differs.as_ref();
+        let differs = differs.map(|what| format!("its answers differ: {what}"));
+        let fell_back = (engine.fell_back).then(|| FELL_BACK.to_string());
+        let said = [differs, fell_back].into_iter().flatten();
+        let said = std::iter::once(engine.engine.clone()).chain(said);
+        (engine.label.clone(), said.collect::<Vec<_>>().join("; "))
     });
     let parts = [
         Part::Table(Table::of("", &lines(), &report.engines).turned()),
@@ -72,6 +65,9 @@ pub fn table(context: &BenchContext, report: &Report) -> String {
     let parts = verdicts.map(Part::Text).chain(parts);
     document::text(&[Section::new(caption, parts)])
 }
+
+/// Why the figures of an engine are not shown beside those of others.
+const FELL_BACK: &str = "the CPU answered for it; not compared";
 
 /// The lines of the table.
 fn lines() -> Vec<TableColumn<'static, EngineReport>> {
@@ -140,16 +136,10 @@ pub fn figure(context: &BenchContext, report: &Report) -> Figure {
         panels: vec![
             speeds(format!("N = {rows}, d = {dim}"), report),
             times_against(report, format!("d = {dim}"), "reference rows N", |engine| {
-                let points = engine.by_rows.iter();
-                points
-                    .map(|point| (point.shape.rows, &point.timing))
-                    .collect()
+                (&engine.by_rows, |shape| shape.rows)
             }),
             times_against(report, format!("N = {rows}"), "dimension d", |engine| {
-                let points = engine.by_dim.iter();
-                points
-                    .map(|point| (point.shape.dim, &point.timing))
-                    .collect()
+                (&engine.by_dim, |shape| shape.dim)
             }),
         ],
     }
@@ -184,19 +174,22 @@ fn speeds(title: String, report: &Report) -> Chart {
     }
 }
 
+/// The points of a curve, and their size.
+type Curve<'r> = (&'r [SweepPoint], fn(Shape) -> usize);
+
 /// The time of a scan against a size, a curve per engine that has any points.
 fn times_against(
     report: &Report,
     title: String,
     label: &str,
-    points: fn(&EngineReport) -> Vec<(usize, &Timing)>,
+    curve: fn(&EngineReport) -> Curve<'_>,
 ) -> Chart {
     let series = compared(report).map(|(style, engine)| {
-        let mut sorted = points(engine);
-        sorted.sort_by_key(|(size, _)| *size);
-        let points = sorted.into_iter().map(|(size, timing)| {
+        let (points, size) = curve(engine);
+        let points = points.iter().sorted_by_key(|point| size(point.shape));
+        let points = points.map(|SweepPoint { shape, timing }| {
             let ends = [timing.least_seconds, timing.most_seconds];
-            Point::within(size as f64, timing.median_seconds, ends)
+            Point::within(size(*shape) as f64, timing.median_seconds, ends)
         });
         Series::new(Look::Curve, &engine.label, style, points)
     });
@@ -207,18 +200,19 @@ fn times_against(
 
 /// Machine, date, and what is missing.
 fn note(context: &BenchContext, report: &Report) -> String {
-    let machine = &context.machine;
-    let mut parts = vec![format!("{}, {} threads", machine.cpu, machine.threads)];
-    parts.extend(report.engines.iter().skip(1).filter_map(|engine| {
-        let why = match (&engine.differs, engine.fell_back) {
-            (Some(_), _) => "its answers differ",
-            (None, true) => "the CPU answered for it",
-            (None, false) => return None,
+    let Machine { cpu, threads, .. } = &context.machine;
+    let date: String = context.date.chars().take(10).collect();
+    let missing = report.engines.iter().filter(|e| !Report::comparable(e));
+    let missing = missing.map(|engine| {
+        let why = match engine.differs.is_some() {
+            true => "its answers differ",
+            false => "the CPU answered for it",
         };
-        Some(format!("{} left out: {why}", engine.label))
-    }));
-    parts.push(context.date.chars().take(10).collect());
-    parts.push(format!("hullscope {}", env!("CARGO_PKG_VERSION")));
-    parts.push("medians; lines and bands: least to most".into());
-    parts.join("; ")
+        format!("{} left out: {why}; ", engine.label)
+    });
+    format!(
+        "{cpu}, {threads} threads; {}{date}; hullscope {}; medians; lines and bands: least to most",
+        missing.collect::<String>(),
+        env!("CARGO_PKG_VERSION")
+    )
 }

@@ -2,6 +2,7 @@
 
 use super::text_table::lines;
 use crate::scan::gpu::adapters::{DRIVER_HINT, Facts};
+use itertools::Itertools;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -29,15 +30,12 @@ pub struct Devices {
 
 /// The devices as one object; field names are part of the interface.
 pub fn json(devices: &Devices) -> Value {
-    let adapters: Vec<Value> = devices
-        .adapters
-        .iter()
-        .map(|(facts, check)| json!({ "facts": facts, "check": check }))
-        .collect();
+    let adapters = devices.adapters.iter();
+    let adapters = adapters.map(|(facts, check)| json!({ "facts": facts, "check": check }));
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "cpu": devices.cpu,
-        "adapters": adapters,
+        "adapters": adapters.collect::<Vec<_>>(),
         "auto": {
             "backend": if devices.taken.is_some() { "gpu" } else { "cpu" },
             "adapter": devices.taken,
@@ -50,39 +48,34 @@ pub fn json(devices: &Devices) -> Value {
 pub fn table(devices: &Devices) -> String {
     let mut all = vec![("cpu", devices.cpu.clone())];
     for (facts, check) in &devices.adapters {
+        let outcome = if check.trusted { "passed" } else { "FAILED" };
+        let outcome = format!("{outcome} in {:.2} s", check.seconds);
+        let checked = [outcome].iter().chain(&check.notes).join("; ");
         all.extend([
             ("", String::new()),
             ("adapter", facts.title()),
             ("limits", limits(facts)),
             ("features", features(facts)),
-            ("self-check", checked(check)),
+            ("self-check", checked),
         ]);
-        all.extend(
-            check
-                .precision
-                .iter()
-                .map(|precision| ("auto precision", precision.clone())),
-        );
+        let precision = check.precision.iter().cloned();
+        all.extend(precision.map(|precision| ("auto precision", precision)));
     }
-    let taken = devices
-        .taken
-        .map_or("the CPU".into(), |index| format!("adapter {index}"));
-    all.extend([
-        ("", String::new()),
-        ("auto takes", format!("{taken}: {}", devices.why)),
-    ]);
+    let taken = devices.taken.map(|index| format!("adapter {index}"));
+    let taken = taken.unwrap_or("the CPU".into());
+    let why = format!("{taken}: {}", devices.why);
+    all.extend([("", String::new()), ("auto takes", why)]);
     if devices.taken.is_none() {
         all.push(("for a GPU", DRIVER_HINT.into()));
     }
-    lines(all.into_iter().map(|(name, text)| (name.to_string(), text)))
+    lines(all.into_iter().map(|(name, text)| (name.into(), text)))
 }
 
 fn limits(facts: &Facts) -> String {
-    let mib = |bytes: u64| format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20));
     format!(
-        "binding {}, buffer {}, workgroup memory {} KiB, {} invocations, {} groups a dimension",
-        mib(facts.max_storage_binding_bytes),
-        mib(facts.max_buffer_bytes),
+        "binding {} MiB, buffer {} MiB, workgroup memory {} KiB, {} invocations, {} groups a dimension",
+        facts.max_storage_binding_bytes >> 20,
+        facts.max_buffer_bytes >> 20,
         facts.max_workgroup_memory_bytes >> 10,
         facts.max_workgroup_invocations,
         facts.max_workgroups_per_dimension,
@@ -98,19 +91,6 @@ fn features(facts: &Facts) -> String {
         (facts.pipeline_cache, "pipeline cache"),
     ];
     let each = all.map(|(has, name)| format!("{}{name}", if has { "" } else { "no " }));
-    let sizes = format!(
-        "subgroups of {}..{}",
-        facts.subgroup_min, facts.subgroup_max
-    );
-    format!("{}; {sizes}", each.join(", "))
-}
-
-fn checked(check: &Check) -> String {
-    let outcome = if check.trusted { "passed" } else { "FAILED" };
-    let notes = check.notes.iter().map(|note| format!("; {note}"));
-    format!(
-        "{outcome} in {:.2} s{}",
-        check.seconds,
-        notes.collect::<String>()
-    )
+    let (least, most) = (facts.subgroup_min, facts.subgroup_max);
+    format!("{}; subgroups of {least}..{most}", each.join(", "))
 }
