@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 use crate::hull::Verdict;
 use crate::notion::metric::Near;
 use crate::study::bench::{EngineReport, Report, Shape, SweepPoint, Verdicts};
+use clap::ArgAction;
+use itertools::Itertools;
 use measure::{Answers, Limits};
 use workload::Workload;
 
@@ -30,25 +32,56 @@ use workload::Workload;
 const SPOT_CHECK: usize = 64;
 
 /// What to measure. Built by a front end, validated by [`BenchPlan::check`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, clap::Args)]
 pub struct BenchPlan {
+    #[command(flatten)]
     pub shape: Shape,
-    /// The approximate share of queries inside the hull, which take several scans each.
+    /// Share of the queries that lie inside the hull: these take more scans
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     pub inside: f64,
-    pub seed: u64,
-    /// Repeats of each measurement, after one warm-up.
-    pub repeats: usize,
-    /// Seconds after which a measurement is not repeated again.
-    pub patience: f64,
-    /// Also measure hull verdicts.
-    pub hull: bool,
-    /// The values of N for a curve of times.
+    /// Time scans against these numbers of rows [default with --plot: N/16, N/8, .., N]
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
     pub sizes: Vec<usize>,
-    /// The values of d for a curve of times.
+    /// Time scans against these numbers of columns [default with --plot: D/8, D/4, .., 2 D]
+    #[arg(long, value_name = "D,D,..", value_delimiter = ',')]
     pub dims: Vec<usize>,
+    /// Repeats of each measurement, after one to warm up
+    #[arg(long, value_name = "R", default_value_t = 5)]
+    pub repeats: usize,
+    /// Repeat a measurement no more once it has taken this many seconds in all
+    #[arg(long, value_name = "SECONDS", default_value_t = 4.0)]
+    pub patience: f64,
+    /// Seed of rows and queries
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+    /// Time no hull verdicts
+    #[arg(long = "no-hull", action = ArgAction::SetFalse)]
+    pub hull: bool,
+}
+
+/// The numbers of a curve that were asked for, or else the usual ones above 0; ascending.
+fn curve(asked: &[usize], usual: Option<[usize; 5]>) -> Vec<usize> {
+    let usual = usual.into_iter().flatten().filter(|&number| number > 0);
+    let all = match asked.is_empty() {
+        true => usual.collect(),
+        false => asked.to_vec(),
+    };
+    all.into_iter().sorted_unstable().dedup().collect()
 }
 
 impl BenchPlan {
+    /// The plan with the usual points of the curves where none were asked for, if `usual` is set.
+    pub fn with_curves(self, usual: bool) -> Self {
+        let (n, d) = (self.shape.rows, self.shape.dim);
+        let sizes = usual.then_some([n / 16, n / 8, n / 4, n / 2, n]);
+        let dims = usual.then_some([d / 8, d / 4, d / 2, d, d.saturating_mul(2)]);
+        BenchPlan {
+            sizes: curve(&self.sizes, sizes),
+            dims: curve(&self.dims, dims),
+            ..self
+        }
+    }
+
     /// An inconsistent plan is an [`Error::Usage`]; must be called before outputs are created.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::Usage(what));

@@ -8,7 +8,6 @@ use crate::job::guard::Outputs;
 use crate::job::memory;
 use crate::report::bench::{self as show, BenchContext};
 use crate::report::plot;
-use crate::study::bench::Shape;
 use crate::warnings::Warnings;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,39 +29,8 @@ ratio is shown, and the exit code is 1.";
 #[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples.")]
 #[command(mut_arg("progress", |progress| progress.hide(true)))]
 pub struct Args {
-    /// Reference rows
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    rows: usize,
-    /// Columns
-    #[arg(long, value_name = "D", default_value_t = 128)]
-    dim: usize,
-    /// Queries, all of them scanned together
-    #[arg(long, value_name = "B", default_value_t = 1_000)]
-    queries: usize,
-    /// Nearest rows of each query
-    #[arg(short, value_name = "K", default_value_t = 10)]
-    k: usize,
-    /// Share of the queries that lie inside the hull: these take more scans
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
-    inside: f64,
-    /// Time scans against these numbers of rows [default with --plot: N/16, N/8, .., N]
-    #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
-    sizes: Vec<usize>,
-    /// Time scans against these numbers of columns [default with --plot: D/8, D/4, .., 2 D]
-    #[arg(long, value_name = "D,D,..", value_delimiter = ',')]
-    dims: Vec<usize>,
-    /// Repeats of each measurement, after one to warm up
-    #[arg(long, value_name = "R", default_value_t = 5)]
-    repeats: usize,
-    /// Repeat a measurement no more once it has taken this many seconds in all
-    #[arg(long, value_name = "SECONDS", default_value_t = 4.0)]
-    patience: f64,
-    /// Seed of rows and queries
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    seed: u64,
-    /// Time no hull verdicts
-    #[arg(long)]
-    no_hull: bool,
+    #[command(flatten)]
+    plan: BenchPlan,
     /// Include software adapters
     #[arg(long)]
     software: bool,
@@ -79,41 +47,9 @@ pub struct Args {
     manner: Manner,
 }
 
-impl Args {
-    fn plan(&self) -> BenchPlan {
-        let (n, d) = (self.rows, self.dim);
-        BenchPlan {
-            shape: Shape {
-                rows: n,
-                dim: d,
-                queries: self.queries,
-                k: self.k,
-            },
-            inside: self.inside,
-            seed: self.seed,
-            repeats: self.repeats,
-            patience: self.patience,
-            hull: !self.no_hull,
-            sizes: self.curve(&self.sizes, [n / 16, n / 8, n / 4, n / 2, n]),
-            dims: self.curve(&self.dims, [d / 8, d / 4, d / 2, d, d.saturating_mul(2)]),
-        }
-    }
-
-    /// The numbers that were typed, or with --plot the usual ones; ascending.
-    fn curve(&self, typed: &[usize], usual: [usize; 5]) -> Vec<usize> {
-        let mut all = match typed.is_empty() && self.plot.is_some() {
-            true => usual.into_iter().filter(|&number| number > 0).collect(),
-            false => typed.to_vec(),
-        };
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-}
-
 /// Runs the command. Exit code 1 if an engine's answers differ from the CPU's.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
-    let plan = args.plan();
+    let plan = args.plan.clone().with_curves(args.plot.is_some());
     plan.check()?;
     check_memory(&plan)?;
     let outputs = Outputs::files(args.plot.as_deref(), args.json.as_deref());

@@ -5,11 +5,7 @@ use crate::space::spec;
 use std::path::PathBuf;
 #[cfg(feature = "onnx")]
 use {
-    crate::job::guard::Outputs,
-    crate::report::text_table,
-    crate::space,
-    crate::space::spec::{OnnxArgs, SpaceStage, Spec},
-    serde_json::json,
+    crate::job::guard::Outputs, crate::report::text_table, crate::space, serde_json::json,
     std::path::Path,
 };
 
@@ -46,28 +42,19 @@ fn size(text: &str) -> std::result::Result<(usize, usize), String> {
 /// The network's file, or the name of a built-in one, from what was typed: the prefix `onnx:` is removed unless a file has
 /// that name.
 ///
-/// Errors ([`Error::Usage`]): a tensor or settings after the network's name, which this command does not use.
+/// Errors ([`Error::Usage`]): a tensor, settings or steps after the network's name, which this command does not use.
 #[cfg(feature = "onnx")]
 fn network(typed: &Path) -> Result<PathBuf> {
-    let text = typed.to_str().filter(|text| text.starts_with("onnx:"));
-    let Some(text) = text.filter(|_| !typed.exists()) else {
+    let named = typed.to_str().and_then(|text| text.strip_prefix("onnx:"));
+    let Some(named) = named.filter(|_| !typed.exists()) else {
         return Ok(typed.into());
     };
-    let specs = Spec::parse(text)?;
-    let stages: Vec<&SpaceStage> = specs.iter().flat_map(|spec| &spec.stages).collect();
-    let Some(SpaceStage::Onnx(found)) = stages.first() else {
-        return Ok(typed.into());
-    };
-    let alone = OnnxArgs {
-        file: found.file.clone(),
-        ..OnnxArgs::default()
-    };
-    match stages.len() == 1 && *found == alone {
-        true => Ok(alone.file),
-        false => Err(Error::Usage(format!(
-            "{text} names a tensor, settings or several steps, and every tensor of the network is listed; type onnx:{}",
-            alone.file.display()
+    match named.split(['@', ',', '|']).next() {
+        Some(file) if file != named && !Path::new(named).exists() => Err(Error::Usage(format!(
+            "{} names a tensor, settings or several steps, and every tensor of the network is listed; type onnx:{file}",
+            typed.display()
         ))),
+        _ => Ok(named.into()),
     }
 }
 

@@ -10,7 +10,7 @@ pub use lines::{ASKING, Advice, JUDGING, PATIENCE, ProgressLines};
 use crate::control::{Control, Progress, WorkStage};
 use crate::store::file;
 use indicatif::{ProgressBar, ProgressStyle};
-use lines::name;
+use lines::{name, of};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -78,25 +78,20 @@ fn draw(control: &Control, stop: &AtomicBool) {
     let bar = ProgressBar::no_length();
     let mut seen = None;
     while !stop.load(Relaxed) {
-        let (now, task) = (control.progress(), control.task());
-        let name = name(&now);
-        let work = (task, name, now.total > 0);
-        let fresh = seen.as_ref() != Some(&work);
-        if fresh {
-            let (task, name, known) = &work;
+        let now = control.progress();
+        let work = Some((of(&control.task()) + &name(&now), now.total > 0));
+        let fresh = seen != work;
+        if let Some((name, known)) = work.clone().filter(|_| fresh) {
             bar.reset();
-            bar.set_style(style(*known));
-            bar.set_prefix(match task.as_str() {
-                "" => name.clone(),
-                task => format!("{task}: {name}"),
-            });
+            bar.set_style(style(known));
+            bar.set_prefix(name);
         }
         bar.set_length(now.total.max(1));
         bar.set_position(now.done.min(now.total.max(1)));
         if fresh {
             // Work that was done before the bar started does not count towards the speed.
             bar.reset_eta();
-            seen = Some(work);
+            seen = work;
         }
         bar.set_message(message(&now));
         park_timeout(PERIOD);

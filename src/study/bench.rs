@@ -34,15 +34,19 @@ impl Timing {
 }
 
 /// The size of a problem.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::Args)]
 pub struct Shape {
-    /// N, reference rows.
+    /// Reference rows
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub rows: usize,
-    /// d, columns.
+    /// Columns
+    #[arg(long, value_name = "D", default_value_t = 128)]
     pub dim: usize,
-    /// B, queries, or directions of one scan.
+    /// Queries, all of them scanned together
+    #[arg(long, value_name = "B", default_value_t = 1_000)]
     pub queries: usize,
-    /// Best rows wanted for each.
+    /// Nearest rows of each query
+    #[arg(short, value_name = "K", default_value_t = 10)]
     pub k: usize,
 }
 

@@ -1,5 +1,5 @@
 //! Progress in plain lines: one for each finished task, and two for each long stage, with an estimate as soon as it can be
-//! made and with the duration at its end.
+//! made and with the duration when its task is done.
 
 use crate::control::{Progress, WorkStage};
 use crate::notion::{registry, sampled};
@@ -48,11 +48,9 @@ pub struct ProgressLines {
 struct Stage {
     /// The counters at the last reading.
     now: Progress,
-    /// Units that were done when the stage was first entered, and the time spent on it since.
-    base: u64,
+    /// The units that were done, and the time that was spent, when its counter last began.
+    base: (u64, Duration),
     spent: Duration,
-    /// The duration that was last printed, and whether an estimate was printed.
-    said: Duration,
     estimated: bool,
 }
 
@@ -79,23 +77,24 @@ impl ProgressLines {
             lines = self.end(now);
             (self.task, self.begun) = (task.into(), now);
         }
-        lines.extend(self.enter(progress));
+        self.enter(progress);
         lines.extend(self.estimate());
         lines
     }
 
-    /// Ends the task: lines for its long stages, as far as their durations were not printed yet, and for the task itself.
+    /// Ends the task: lines for its long stages, and for the task itself.
     pub fn end(&mut self, now: Instant) -> Vec<String> {
         self.count(now);
         self.at = None;
-        let stages = std::mem::take(&mut self.stages);
-        let long = |stage: &&Stage| stage.spent >= LONG_STAGE && stage.spent != stage.said;
-        let long = stages.iter().filter(long);
-        let mut lines: Vec<String> = long.map(|stage| self.took(stage, " in all")).collect();
-        let took = now - self.begun;
+        let (of, took) = (of(&self.task), now - self.begun);
+        let stages = std::mem::take(&mut self.stages).into_iter();
+        let long = stages.filter(|stage| stage.spent >= LONG_STAGE);
+        let line = |Stage { now, spent, .. }| {
+            format!("{of}{} took {:.0} s", name(&now), spent.as_secs_f64())
+        };
+        let mut lines: Vec<String> = long.map(line).collect();
         if !self.task.is_empty() && took >= LONG_TASK {
-            let took = took.as_secs_f64();
-            lines.push(format!("{}: done in {took:.1} s", self.task));
+            lines.push(format!("{of}done in {:.1} s", took.as_secs_f64()));
         }
         lines
     }
@@ -108,94 +107,62 @@ impl ProgressLines {
         self.seen = now;
     }
 
-    /// Makes the stage of these counters the current one; returns a line for the one that it follows.
-    fn enter(&mut self, progress: &Progress) -> Option<String> {
-        let known = self.stages.iter().position(|stage| stage.is_of(progress));
-        let at = known.unwrap_or_else(|| {
-            self.stages.push(Stage::new(progress));
+    /// Makes the stage of these counters the current one.
+    fn enter(&mut self, progress: &Progress) {
+        let is_of = |stage: &Stage| {
+            (stage.now.stage, &stage.now.notion) == (progress.stage, &progress.notion)
+        };
+        let at = self.stages.iter().position(is_of);
+        let at = at.unwrap_or_else(|| {
+            self.stages.push(Stage {
+                now: progress.clone(),
+                base: (progress.done, Duration::ZERO),
+                spent: Duration::ZERO,
+                estimated: false,
+            });
             self.stages.len() - 1
         });
-        let before = &self.stages[at].now;
-        let goes_on = before.done <= progress.done && before.total == progress.total;
-        let entered = self.at != Some(at) || !goes_on;
-        let line = self.at.filter(|_| entered).and_then(|at| self.leave(at));
         let stage = &mut self.stages[at];
-        if entered && progress.done <= stage.base {
+        let goes_on = stage.now.done <= progress.done && stage.now.total == progress.total;
+        if (self.at != Some(at) || !goes_on) && progress.done <= stage.base.0 {
             // The counter starts again, as for another set of rows.
-            stage.base = progress.done;
-            (stage.spent, stage.said) = Default::default();
+            stage.base = (progress.done, stage.spent);
         }
         stage.now = progress.clone();
         self.at = Some(at);
-        line
-    }
-
-    /// A line if the stage took long; if its duration was printed before, only when it has doubled since.
-    fn leave(&mut self, at: usize) -> Option<String> {
-        let stage = &self.stages[at];
-        let tell = stage.spent >= LONG_STAGE && stage.spent >= 2 * stage.said;
-        let line = tell.then(|| self.took(stage, " so far"))?;
-        self.stages[at].said = self.stages[at].spent;
-        Some(line)
-    }
-
-    /// The duration of a stage; `again` is added if it was printed before.
-    fn took(&self, stage: &Stage, again: &str) -> String {
-        let again = if stage.said.is_zero() { "" } else { again };
-        let (name, took) = (name(&stage.now), stage.spent.as_secs_f64());
-        format!("{}{name} took {took:.0} s{again}", self.of())
     }
 
     /// The estimated time of the current stage, once per stage and only if it is minutes, with options that make it faster.
     fn estimate(&mut self) -> Option<String> {
-        let at = self.at?;
-        let Stage {
-            now, base, spent, ..
-        } = &self.stages[at];
-        let done = now.done.saturating_sub(*base);
+        let stage = &mut self.stages[self.at?];
+        let (now, spent) = (&stage.now, stage.spent - stage.base.1);
+        let done = now.done.saturating_sub(stage.base.0);
         let rest = now.total.saturating_sub(now.done);
-        if self.stages[at].estimated || *spent < self.patience || done == 0 || rest == 0 {
+        if stage.estimated || spent < self.patience || done == 0 || rest == 0 {
             return None;
         }
         let left = spent.mul_f64(rest as f64 / done as f64);
         if left < 12 * self.patience {
             return None;
         }
-        let line = format!(
+        stage.estimated = true;
+        Some(format!(
             "{}{}: about {:.0} min left, by the {:.0} % done in {:.0} s{}",
-            self.of(),
+            of(&self.task),
             name(now),
             (left.as_secs_f64() / 60.0).ceil(),
             100.0 * now.done as f64 / now.total as f64,
             spent.as_secs_f64(),
             quicker(self.advice, now)
-        );
-        self.stages[at].estimated = true;
-        Some(line)
-    }
-
-    /// The name of the task as the start of a line.
-    fn of(&self) -> String {
-        match self.task.as_str() {
-            "" => String::new(),
-            task => format!("{task}: "),
-        }
+        ))
     }
 }
 
-impl Stage {
-    fn new(progress: &Progress) -> Self {
-        Stage {
-            now: progress.clone(),
-            base: progress.done,
-            spent: Duration::ZERO,
-            said: Duration::ZERO,
-            estimated: false,
-        }
-    }
-
-    fn is_of(&self, progress: &Progress) -> bool {
-        (self.now.stage, &self.now.notion) == (progress.stage, &progress.notion)
+/// The name of a task as the start of a line.
+pub fn of(task: &str) -> String {
+    match task {
+        "" => String::new(),
+        task => format!("{task}: "),
     }
 }
 

@@ -108,7 +108,7 @@ enum ImageSource {
     /// Binary files of CIFAR.
     Cifar(Vec<PathBuf>),
     /// Images in a column of tables.
-    Column(embedded::Set),
+    Column(Box<embedded::Set>),
     /// Any other set of rows.
     Array,
 }
@@ -241,12 +241,12 @@ fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<Image
             return Ok(ImageSource::Tree(listing));
         }
         if let Some(set) = embedded::find(spec, options)? {
-            return Ok(ImageSource::Column(set));
+            return Ok(ImageSource::Column(Box::new(set)));
         }
         return folder_without_images(spec, &listing, options, control);
     }
     if let Some(set) = embedded::find(spec, options)? {
-        return Ok(ImageSource::Column(set));
+        return Ok(ImageSource::Column(Box::new(set)));
     }
     let (files, member) = files_of(spec, options.open.order)?;
     if member.is_some() {
