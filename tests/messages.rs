@@ -132,7 +132,7 @@ fn a_comparison_without_queries_says_so() {
     let said = stdout(&output);
     assert!(
         said.starts_with(
-            "There are no queries: 400 reference rows are asked about, each left out."
+            "There are no queries: 400 reference rows among themselves, each left out."
         ),
         "{said}"
     );

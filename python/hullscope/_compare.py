@@ -131,7 +131,7 @@ def compare(
     found = _words.reworded(files.renamed(json.loads(text)))
     if predictions is not None and not found["outcomes"] and not useless:
         _words.warn([USELESS])
-    return Comparison(found, files.renamed(table), [_words.typed(files.renamed(note)) for note in notes])
+    return Comparison(found, _words.typed(files.renamed(table)), [_words.typed(files.renamed(note)) for note in notes])
 
 
 class _Files:

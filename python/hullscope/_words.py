@@ -24,6 +24,7 @@ TYPED = {
     "classes' names or codes (--class-names FILE says what codes are called)": "classes' names",
     "--seed {}": "seed={}",
     "--quantile": "quantile",
+    "--json FILE writes all": "the report has all",
     "--tolerance": "the tolerance",
 }
 #: Keys of a report whose texts are messages.
@@ -44,6 +45,8 @@ def typed(text: str) -> str:
     for words, program in TYPED.items():
         value = r"([^\s;]*[^\s;,.])"
         pattern = re.escape(words).replace(re.escape("{}"), value).replace(re.escape("{rows}"), value)
+        # Tables are wrapped.
+        pattern = pattern.replace(re.escape(" "), r"\s+")
         said = _rows if "{rows}" in words else str
         text = re.sub(rf"(?<![\w-]){pattern}(?![\w-])", lambda found: program.format(*map(said, found.groups())), text)
     return text

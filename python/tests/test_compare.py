@@ -121,6 +121,11 @@ def test_faults_name_what_the_caller_named(sets, given, said):
     assert "hullscope-" not in str(raised.value) and ".npy" not in str(raised.value)
 
 
+def test_the_text_names_no_option_of_the_command_line():
+    text = str(hs.compare(X, Q, spaces=["pixels", "pca:2", "pca:3"]))
+    assert "the report has all" in " ".join(text.split()) and "--" not in text
+
+
 def test_without_queries_rows_are_judged_among_themselves():
     found = hs.compare(X, spaces=["pixels"], notions="hull")
     assert "300 reference rows among themselves" in str(found) and found.rates() == {"pixels": {"hull": None}}

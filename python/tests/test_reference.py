@@ -345,9 +345,9 @@ def test_images_keep_their_shape(tmp_path):
 def test_a_path_with_nothing_there_raises_file_not_found(sets):
     X, Q = sets
     for ask in [
-        lambda: hs.contains("none.npy", Q),
+        lambda: hs.in_hull("none.npy", Q),
         lambda: hs.Reference.fit("none.npy"),
-        lambda: hs.Reference.fit(X, space="file:none.npy,none.npy"),
+        lambda: hs.neighbours(X, "none.npy"),
         lambda: hs.Reference.fit(X).score("none.npy"),
         lambda: hs.Reference.load("none.hull"),
         lambda: hs.compare(X, "none.npy"),

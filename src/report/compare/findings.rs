@@ -39,7 +39,7 @@ fn asked(report: &Report) -> String {
     let reference = words::reference_rows(report);
     let asked = match queries {
         0 => format!(
-            "There are no queries: {reference} reference rows are asked about, each left out."
+            "There are no queries: {reference} reference rows among themselves, each left out."
         ),
         _ => format!(
             "{} queries against the hull of {reference} reference rows.",
