@@ -156,7 +156,10 @@ pub fn fails(spec: &str, options: &OpenOptions, parts: &[&str]) {
         Ok(rows) => panic!("{spec} was read as {} x {}", rows.len(), rows.dim()),
     };
     assert!(
-        matches!(error, Error::Input { .. } | Error::Io { .. }),
+        matches!(
+            error,
+            Error::Input { .. } | Error::Io { .. } | Error::Missing { .. }
+        ),
         "{error:?}"
     );
     let message = error.to_string();

@@ -80,7 +80,10 @@ pub fn fails(spec: &str, options: &ImageOptions, parts: &[&str]) {
         Ok(images) => panic!("{spec} was read as {} rows", images.rows.len()),
     };
     assert!(
-        matches!(error, Error::Input { .. } | Error::Io { .. }),
+        matches!(
+            error,
+            Error::Input { .. } | Error::Io { .. } | Error::Missing { .. }
+        ),
         "{error:?}"
     );
     let message = error.to_string();
