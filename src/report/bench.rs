@@ -5,8 +5,8 @@
 
 use super::columns::{TableColumn, columns};
 use super::document::{self, Part, Section};
-use super::numerals::or_nothing;
-use super::plot::{Axis, Chart, Figure, Look, Point, Row, Series};
+use super::numerals::{number, or_nothing};
+use super::plot::{Axis, Chart, Figure, Look, Point, Series};
 use super::text_table::Table;
 use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, SweepPoint, Timing};
 use itertools::Itertools;
@@ -51,12 +51,8 @@ pub fn table(context: &BenchContext, report: &Report) -> String {
         format!("Verdicts: {inside} inside, {outside} outside, {undecided} undecided.")
     });
     let engines = report.engines.iter().map(|engine| {
-        let differs = engine.differs.as_ref();
-        let differs = differs.map(|what| format!("its answers differ: {what}"));
-        let fell_back = (engine.fell_back).then(|| FELL_BACK.to_string());
-        let said = [differs, fell_back].into_iter().flatten();
-        let said = std::iter::once(engine.engine.clone()).chain(said);
-        (engine.label.clone(), said.collect::<Vec<_>>().join("; "))
+        let said = [engine.engine.clone()].into_iter().chain(why_alone(engine));
+        (engine.label.clone(), said.collect_vec().join("; "))
     });
     let parts = [
         Part::Table(Table::of("", &lines(), &report.engines).turned()),
@@ -66,8 +62,13 @@ pub fn table(context: &BenchContext, report: &Report) -> String {
     document::text(&[Section::new(caption, parts)])
 }
 
-/// Why the figures of an engine are not shown beside those of others.
-const FELL_BACK: &str = "the CPU answered for it; not compared";
+/// Why the numbers of an engine are not compared with those of others; `None` if they are.
+fn why_alone(engine: &EngineReport) -> Option<String> {
+    let differs = engine.differs.as_ref();
+    let differs = differs.map(|what| format!("its answers differ: {what}"));
+    let alone = !Report::comparable(engine);
+    differs.or(alone.then(|| "the CPU answered for it; not compared".into()))
+}
 
 /// The lines of the table.
 fn lines() -> Vec<TableColumn<'static, EngineReport>> {
@@ -77,25 +78,25 @@ fn lines() -> Vec<TableColumn<'static, EngineReport>> {
         let [f32, cpu] = [proved.f32_directions, proved.cpu_directions];
         format!("{int8} / {f16} / {f32} / {cpu}")
     };
-    let number = |value: Option<f64>| or_nothing(value, digits);
-    let times = |ratio: Option<f64>| or_nothing(ratio, |ratio| format!("{} x", digits(ratio)));
+    let known = |value: Option<f64>| or_nothing(value, number);
+    let times = |ratio: Option<f64>| or_nothing(ratio, |ratio| format!("{} x", number(ratio)));
     columns! { of: EngineReport;
         "" = of.label.clone(), "";
         "answers" = if of.differs.is_some() { "differ" } else { "same" }, "";
         "support scan, ms" = milliseconds(&of.figures.support.timing), "";
-        "  GFLOP/s" = digits(of.figures.support.gflop_per_second), "";
+        "  GFLOP/s" = number(of.figures.support.gflop_per_second), "";
         "nearest scan, ms" = milliseconds(&of.figures.nearest.timing), "";
-        "  GFLOP/s" = digits(of.figures.nearest.gflop_per_second), "";
+        "  GFLOP/s" = number(of.figures.nearest.gflop_per_second), "";
         "  of a plain f32 product" = or_nothing(of.figures.nearest.share_of_product, percent), "";
-        "plain f32 product, GFLOP/s" = number(of.figures.product.as_ref().map(|p| p.gflop_per_second)), "";
-        "making the scan, s" = digits(of.figures.make_seconds), "";
-        "upload, s" = number(of.figures.upload_seconds), "";
-        "read-back, s" = number(of.figures.read_back_seconds), "";
-        "hull set-up, s" = number(of.figures.hull_setup_seconds), "";
-        "hull verdicts, 1/s" = number(of.figures.hull.as_ref().map(|h| h.queries_per_second)), "";
-        "  scans per query" = number(of.figures.hull.as_ref().map(|h| h.scans_per_query)), "";
-        "k-NN queries, 1/s" = digits(of.figures.neighbours.queries_per_second), "";
-        "  scans per query" = digits(of.figures.neighbours.scans_per_query), "";
+        "plain f32 product, GFLOP/s" = known(of.figures.product.as_ref().map(|p| p.gflop_per_second)), "";
+        "making the scan, s" = number(of.figures.make_seconds), "";
+        "upload, s" = known(of.figures.upload_seconds), "";
+        "read-back, s" = known(of.figures.read_back_seconds), "";
+        "hull set-up, s" = known(of.figures.hull_setup_seconds), "";
+        "hull verdicts, 1/s" = known(of.figures.hull.as_ref().map(|h| h.queries_per_second)), "";
+        "  scans per query" = known(of.figures.hull.as_ref().map(|h| h.scans_per_query)), "";
+        "k-NN queries, 1/s" = number(of.figures.neighbours.queries_per_second), "";
+        "  scans per query" = number(of.figures.neighbours.scans_per_query), "";
         "proved in int8 / f16 / f32 / CPU" = or_nothing(of.figures.proved.as_ref(), proved), "";
         "speed-up: scan" = times(of.scan_speedup), "";
         "speed-up: verdicts" = times(of.hull_speedup), "";
@@ -109,17 +110,8 @@ fn milliseconds(timing: &Timing) -> String {
         timing.least_seconds,
         timing.most_seconds,
     ];
-    let [median, least, most] = all.map(|seconds| digits(1e3 * seconds));
+    let [median, least, most] = all.map(|seconds| number(1e3 * seconds));
     format!("{median} ({least} to {most})")
-}
-
-/// Three significant digits; all integer digits of larger numbers.
-fn digits(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return format!("{value}");
-    }
-    let decimals = (2 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
-    format!("{value:.decimals$}")
 }
 
 /// Three panels: speed, time against N, time against d.
@@ -130,19 +122,17 @@ pub fn figure(context: &BenchContext, report: &Report) -> Figure {
         queries,
         k,
     } = report.shape;
-    Figure {
-        title: format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}"),
-        note: note(context, report),
-        panels: vec![
-            speeds(format!("N = {rows}, d = {dim}"), report),
-            times_against(report, format!("d = {dim}"), "reference rows N", |engine| {
-                (&engine.by_rows, |shape| shape.rows)
-            }),
-            times_against(report, format!("N = {rows}"), "dimension d", |engine| {
-                (&engine.by_dim, |shape| shape.dim)
-            }),
-        ],
-    }
+    let title = format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}");
+    let panels = [
+        speeds(format!("N = {rows}, d = {dim}"), report),
+        times_against(report, format!("d = {dim}"), "reference rows N", |engine| {
+            (&engine.by_rows, |shape| shape.rows)
+        }),
+        times_against(report, format!("N = {rows}"), "dimension d", |engine| {
+            (&engine.by_dim, |shape| shape.dim)
+        }),
+    ];
+    Figure::new(title, note(context, report), panels)
 }
 
 /// The engines that are compared, with their numbers, so that an engine looks the same in all panels of curves.
@@ -159,19 +149,13 @@ fn speeds(title: String, report: &Report) -> Chart {
         let ends = ends.map(|seconds| report.shape.gflop() / seconds);
         Point::within(row as f64, nearest.gflop_per_second, ends)
     });
-    let rows = compared(report).map(|(_, engine)| Row {
-        label: engine.label.clone(),
-        note: digits(engine.figures.nearest.gflop_per_second),
+    let rows = compared(report).map(|(_, engine)| {
+        let speed = number(engine.figures.nearest.gflop_per_second);
+        (engine.label.clone(), speed)
     });
     let series = Series::new(Look::Dots, "median; line: least to most", 0, points);
-    Chart {
-        title,
-        y: Axis::linear("nearest scan, GFLOP/s").within(0.0, 0.0),
-        series: vec![series],
-        rows: rows.collect(),
-        notes: "GFLOP/s".into(),
-        ..Chart::default()
-    }
+    let y = Axis::linear("nearest scan, GFLOP/s").within(0.0, 0.0);
+    Chart::of_rows(title, y, vec![series], "GFLOP/s", rows)
 }
 
 /// The points of a curve, and their size.
@@ -194,7 +178,6 @@ fn times_against(
         Series::new(Look::Curve, &engine.label, style, points)
     });
     let y = Axis::logarithmic("one nearest scan, seconds");
-    let series = series.filter(|series| !series.points.is_empty());
     Chart::new(title, Axis::logarithmic(label), y, series.collect())
 }
 
@@ -202,13 +185,9 @@ fn times_against(
 fn note(context: &BenchContext, report: &Report) -> String {
     let Machine { cpu, threads, .. } = &context.machine;
     let date: String = context.date.chars().take(10).collect();
-    let missing = report.engines.iter().filter(|e| !Report::comparable(e));
-    let missing = missing.map(|engine| {
-        let why = match engine.differs.is_some() {
-            true => "its answers differ",
-            false => "the CPU answered for it",
-        };
-        format!("{} left out: {why}; ", engine.label)
+    let missing = report.engines.iter().filter_map(|engine| {
+        let why = why_alone(engine)?;
+        Some(format!("{} left out: {why}; ", engine.label))
     });
     format!(
         "{cpu}, {threads} threads; {}{date}; hullscope {}; medians; lines and bands: least to most",
