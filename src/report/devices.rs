@@ -83,14 +83,12 @@ fn limits(facts: &Facts) -> String {
 }
 
 fn features(facts: &Facts) -> String {
-    let all = [
-        (facts.subgroups, "subgroups"),
-        (facts.f16, "f16"),
-        (facts.cooperative_matrices, "cooperative matrices"),
-        (facts.timestamps, "timestamps"),
-        (facts.pipeline_cache, "pipeline cache"),
-    ];
-    let each = all.map(|(has, name)| format!("{}{name}", if has { "" } else { "no " }));
+    let facts_by_name = json!(facts);
+    let each = facts_by_name.as_object().into_iter().flatten();
+    let mut each = each.filter_map(|(name, has)| {
+        let no = if has.as_bool()? { "" } else { "no " };
+        Some(format!("{no}{}", name.replace('_', " ")))
+    });
     let (least, most) = (facts.subgroup_min, facts.subgroup_max);
     format!("{}; subgroups of {least}..{most}", each.join(", "))
 }
