@@ -108,7 +108,7 @@ fn cubes_of_run(experiment: &Experiment) -> String {
     )
 }
 
-/// The findings: a sentence for each set of images, one for each setting of figure 1, and what to compare with.
+/// The findings: a sentence for each set of images, and what to compare with.
 pub fn reading(findings: &Findings) -> Vec<String> {
     let mut said = Vec::new();
     for (figure, place) in [("pixels", "pixel space"), ("latents", "latent space")] {
@@ -118,7 +118,6 @@ pub fn reading(findings: &Findings) -> Vec<String> {
             said.extend(images(place, &data, &series));
         }
     }
-    said.extend(halves(findings));
     if !findings.points.is_empty() {
         said.push(
             "Compare each rate with that of Gaussian data of the same size and rank before reading anything else into it."
@@ -151,22 +150,4 @@ fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
         halves.join(", "),
         or_nothing(gaussian, |rank| format!("{rank:.1}"))
     ))
-}
-
-/// The N at which half of the new samples of figure 1 are inside, a sentence a setting.
-fn halves(findings: &Findings) -> Vec<String> {
-    let settings = findings.halves.iter().chunk_by(|half| &half.data);
-    let said = settings.into_iter().map(|(setting, halves)| {
-        let mut each = halves.map(|half| {
-            let exactly = half.exact.map(|n| format!(", exactly {}", grouped(n)));
-            let exactly = exactly.unwrap_or_default();
-            let measured = half.measured.map_or("none drawn".into(), grouped);
-            format!("{measured} (d = {}{exactly})", half.d)
-        });
-        format!(
-            "Figure 1, {setting}: the least N with half of the new samples inside is {}.",
-            each.join(", ")
-        )
-    });
-    said.collect()
 }
