@@ -16,6 +16,7 @@ use chart::Frame;
 use drawing::{Drawing, LINE, MIDDLE, SMALL, START, TITLE, fitted, wrapped};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, RgbImage};
+use itertools::Itertools;
 use std::path::Path;
 pub use style::THEORY;
 
@@ -42,12 +43,10 @@ impl Figure {
         note: impl Into<String>,
         panels: impl IntoIterator<Item = Chart>,
     ) -> Self {
-        let (title, note) = (title.into(), note.into());
-        let panels = panels.into_iter().collect();
         Figure {
-            title,
-            note,
-            panels,
+            title: title.into(),
+            note: note.into(),
+            panels: panels.into_iter().collect(),
         }
     }
 
@@ -65,8 +64,9 @@ pub struct Chart {
     pub y: Axis,
     /// From the rearmost to the foremost.
     pub series: Vec<Series>,
-    /// Rows from top to bottom; if there are any, they take the place of the x axis, and the y axis runs from left to right.
-    pub rows: Vec<Row>,
+    /// Labels of rows from top to bottom, each with a short text to the right of the row; if there are any, they take the
+    /// place of the x axis, and the y axis runs from left to right.
+    pub rows: Vec<(String, String)>,
     /// The heading of the rows' notes.
     pub notes: String,
 }
@@ -92,21 +92,12 @@ impl Chart {
         notes: &str,
         rows: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
-        let rows = rows.into_iter().map(|(label, note)| Row { label, note });
         Chart {
-            rows: rows.collect(),
+            rows: rows.into_iter().collect(),
             notes: notes.into(),
             ..Chart::new(title, Axis::default(), y, series)
         }
     }
-}
-
-/// One row of a chart.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Row {
-    pub label: String,
-    /// A short text to the right of the row.
-    pub note: String,
 }
 
 /// How the points of a series are shown.
@@ -153,12 +144,14 @@ impl Series {
     }
 }
 
-/// A measured curve; behind it thin lines where the theory is known of points beside each other.
+/// A measured curve, whatever the order of its points; behind it thin lines where the theory is known of points beside each
+/// other.
 pub fn with_theory(
     label: &str,
     style: usize,
     points: impl Iterator<Item = (Point, Option<f64>)>,
 ) -> Vec<Series> {
+    let points = points.sorted_by(|(a, _), (b, _)| a.x.total_cmp(&b.x));
     let points: Vec<_> = points.collect();
     let runs = points.chunk_by(|a, b| a.1.is_some() == b.1.is_some());
     let known = |(point, theory): &(Point, Option<f64>)| Some(Point::at(point.x, (*theory)?));
@@ -295,8 +288,10 @@ pub(super) fn to_png(image: RgbImage) -> Result<Vec<u8>, String> {
 /// Draws a figure. A narrow one has one panel below the other, and labels above their rows.
 pub(super) fn drawing(figure: &Figure, narrow: bool) -> Drawing {
     let wide = !narrow && figure.panels.len() == 1;
-    let panels = figure.panels.iter();
-    let mut panels: Vec<Frame> = panels.map(|chart| Frame::new(chart, wide)).collect();
+    let charts = || figure.panels.iter();
+    // All plots begin at the same height.
+    let head = charts().map(chart::head).fold(0.0, f64::max);
+    let mut panels: Vec<Frame> = charts().map(|c| Frame::new(c, head, wide)).collect();
     let columns = match (narrow, panels.len()) {
         (true, _) | (_, 0) => 1,
         (_, 4) => 2,
@@ -307,11 +302,9 @@ pub(super) fn drawing(figure: &Figure, narrow: bool) -> Drawing {
     let mut drawing = Drawing::default();
     let mut top = if figure.title.is_empty() { BARE } else { HEAD };
     for row in panels.chunks_mut(columns) {
-        // Plots beside each other begin at the same height.
-        let head = row.iter().map(Frame::head).fold(0.0, f64::max);
         let mut bottom = top;
         for (column, panel) in row.iter_mut().enumerate() {
-            panel.place((SIDE + width * column as f64, top), head);
+            panel.place((SIDE + width * column as f64, top));
             panel.draw(&mut drawing);
             bottom = bottom.max(top + panel.size.1);
         }

@@ -47,7 +47,7 @@ fn rates_are_shown_in_percent_beside_the_null() {
     let chart = &figure.panels[0];
     let row = &chart.rows[0];
     assert_eq!(
-        (row.label.as_str(), row.note.as_str()),
+        (row.0.as_str(), row.1.as_str()),
         ("dims:16,seed=<b>&\"", "16")
     );
     let first: Vec<f64> = chart

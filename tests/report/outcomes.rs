@@ -137,11 +137,11 @@ fn figures_show_every_space_and_notion() {
         for point in &areas.points {
             let [low, high] = point.ends.unwrap();
             assert!(low <= point.y && point.y <= high, "{point:?}");
-            let note = &panel.rows[point.x as usize].note;
+            let note = &panel.rows[point.x as usize].1;
             assert_eq!(*note, format!("{:.2}", point.y));
         }
     }
-    assert_eq!(scores.panels[0].rows[2].note, "constant");
+    assert_eq!(scores.panels[0].rows[2].1, "constant");
     assert_eq!(scores.panels[0].series[1].points.len(), 2);
     for figure in [deciles_figure(&found).unwrap(), roc_figure(&found).unwrap()] {
         assert_eq!(figure.panels.len(), 2);

@@ -1,9 +1,7 @@
 //! Figures as SVG and PNG.
 
 use ab_glyph::{Font, FontRef};
-use hullscope::report::plot::{
-    Axis, Chart, Figure, Look, Point, Row, Series, check, png, svg, write,
-};
+use hullscope::report::plot::{Axis, Chart, Figure, Look, Point, Series, check, png, svg, write};
 use std::path::Path;
 
 fn named(value: f64) -> Point {
@@ -40,10 +38,7 @@ fn figure(values: &[f64]) -> Figure {
             }),
         )
     };
-    let row = Row {
-        label: "a <row>".into(),
-        note: "17".into(),
-    };
+    let row = ("a <row>".into(), "17".into());
     Figure {
         title: "A <title> & more".into(),
         note: "a note".into(),

@@ -47,11 +47,7 @@ fn images(experiment: &Experiment) -> Option<Figure> {
     let figure = experiment.name.as_str();
     let sets = curves(&experiment.findings.points, figure);
     // This title is short enough for one panel.
-    let space = if figure == "pixels" {
-        "pixel"
-    } else {
-        "latent"
-    };
+    let space = figure.trim_end_matches('s');
     let title = format!("Inside the hull of the training images: {space} space");
     let panels = sets.into_iter().flat_map(|(data, curves)| {
         let each = by_network(figure, &data, curves).into_iter();
@@ -96,22 +92,14 @@ fn of_images(title: &str, curves: &Curves) -> Chart {
     panel(title, "dimension d", "share of test images inside", series)
 }
 
-/// Curves with theory, by ascending positions.
+/// Curves with theory.
 fn measured(curves: &Curves, x: fn(&Point) -> u64) -> Vec<Series> {
-    let each = curves
-        .iter()
-        .enumerate()
-        .flat_map(|(style, (name, points))| {
-            let sorted = points.iter().sorted_by_key(|point| x(point));
-            let points = sorted.map(|p| {
-                (
-                    plot::Point::within(x(p) as f64, p.rate, p.interval95),
-                    p.theory,
-                )
-            });
-            plot::with_theory(name, style, points)
-        });
-    each.collect()
+    let at = |p: &Point| plot::Point::within(x(p) as f64, p.rate, p.interval95);
+    let numbered = curves.iter().enumerate();
+    let series = numbered.flat_map(|(style, (name, points))| {
+        plot::with_theory(name, style, points.iter().map(|p| (at(p), p.theory)))
+    });
+    series.collect()
 }
 
 fn panel(title: &str, x: &str, y: &str, series: Vec<Series>) -> Chart {

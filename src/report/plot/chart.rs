@@ -25,17 +25,16 @@ const ROW: f64 = 20.0;
 const STEP: f64 = 7.0;
 const LIFT: f64 = 16.0;
 
-/// Heights: of a title, of a row of the legend, of the labels above the plot, and of those below it.
+/// Heights: of a title, of a line of the legend, of the labels above the plot, and of those below it.
 const HEAD: f64 = 22.0;
-const LEGEND: f64 = 18.0;
+const LEGEND: f64 = 16.0;
 const ABOVE: f64 = 23.0;
 const FOOT: f64 = 46.0;
 
-/// Widths: beside labels, of a sample in the legend, of the space after it, and between entries.
+/// Widths: beside labels, of a sample in the legend, and of the space after it.
 const BESIDE: f64 = 8.0;
 const SAMPLE: f64 = 34.0;
 const SPACE: f64 = 6.0;
-const BETWEEN: f64 = 14.0;
 
 /// A chart with the positions of its parts.
 pub struct Frame<'c> {
@@ -46,23 +45,22 @@ pub struct Frame<'c> {
     plot: Area,
     x: Scale,
     y: Scale,
-    /// Entries of the legend with their positions.
-    legend: Vec<(Place, String, &'c Series)>,
     /// The height of a row, and of the label above it.
     row: f64,
     lift: f64,
 }
 
 impl<'c> Frame<'c> {
-    /// Lays out a chart with a corner at 0; `wide` if it has a page for itself.
-    pub fn new(chart: &'c Chart, wide: bool) -> Self {
+    /// Lays out a chart with a corner at 0 and `head` above its plot; `wide` if it has a page for itself.
+    pub fn new(chart: &'c Chart, head: f64, wide: bool) -> Self {
         let points = || chart.series.iter().flat_map(|series| &series.points);
         let x = Scale::of(&chart.x, points().map(|point| point.x));
         let ends = points().flat_map(|point| point.ends.into_iter().flatten());
         let y = Scale::of(&chart.y, points().map(|point| point.y).chain(ends));
         let rows = !chart.rows.is_empty();
-        let labels = widest(chart.rows.iter().map(|row| &row.label)).min(LABEL) + BESIDE;
-        let notes = widest(chart.rows.iter().map(|row| &row.note).chain([&chart.notes]));
+        let (labels, notes): (Vec<_>, Vec<_>) = chart.rows.iter().cloned().unzip();
+        let labels = widest(&labels).min(LABEL) + BESIDE;
+        let notes = widest(notes.iter().chain([&chart.notes]));
         let lift = if rows && !wide { LIFT } else { 0.0 };
         let row = lift + ROW + STEP * dots(&chart.series).saturating_sub(1) as f64;
         let ticks: Vec<String> = y.ticks.iter().map(|tick| written(*tick)).collect();
@@ -74,11 +72,7 @@ impl<'c> Frame<'c> {
             (false, false) => (widest(&ticks), CURVES),
         };
         let left = left + BESIDE;
-        let legend_left = if rows { BESIDE } else { left };
-        let head = if chart.title.is_empty() { 0.0 } else { HEAD };
-        let legend = entries(chart, (legend_left, head), left + size.0);
-        let above = legend.last().map_or(head, |((_, top), ..)| top + LEGEND) + ABOVE;
-        let plot = Area::sized((left, above), size);
+        let plot = Area::sized((left, head), size);
         let right = if rows { notes + 20.0 } else { 12.0 };
         Frame {
             chart,
@@ -87,22 +81,15 @@ impl<'c> Frame<'c> {
             plot,
             x,
             y,
-            legend,
             row,
             lift,
         }
     }
 
-    /// The height above the plot of a panel whose corner is at 0.
-    pub fn head(&self) -> f64 {
-        self.plot.top
-    }
-
-    /// Moves the panel from 0 to a corner, and its plot so that there is this height above it.
-    pub fn place(&mut self, (x, y): Place, head: f64) {
-        self.size.1 += head - self.head();
-        self.plot = self.plot.moved((x, y + head - self.head()));
-        self.corner = (x, y);
+    /// Moves the panel from 0 to a corner.
+    pub fn place(&mut self, corner: Place) {
+        self.plot = self.plot.moved(corner);
+        self.corner = corner;
     }
 
     /// Draws the panel where it is.
@@ -111,9 +98,7 @@ impl<'c> Frame<'c> {
         let middle = self.plot.at(0.5, 0.0).0;
         let title = fitted(&self.chart.title, NORMAL, 2.0 * (middle - x));
         drawing.text(&title, NORMAL, (middle, y + 9.0), MIDDLE);
-        for ((left, top), label, series) in &self.legend {
-            sample(drawing, (x + left, y + top + 0.5 * LEGEND), label, series);
-        }
+        self.legend(drawing);
         self.rows(drawing);
         if self.chart.rows.is_empty() {
             self.across(drawing, &self.x, &self.chart.x.label);
@@ -132,25 +117,38 @@ impl<'c> Frame<'c> {
         names::draw(drawing, self.plot, &marks);
     }
 
+    /// The names of the series in lines above the plot, each beside a sample of its look.
+    fn legend(&self, drawing: &mut Drawing) {
+        let x = self.corner.0 + BESIDE;
+        let most = self.plot.right - x - SAMPLE - SPACE;
+        let mut y = self.plot.top - ABOVE - LEGEND * (named(self.chart).count() as f64 - 0.5);
+        for series in named(self.chart) {
+            sample(drawing, (x, y), series);
+            let label = fitted(&series.label, NORMAL, most);
+            drawing.text(&label, NORMAL, (x + SAMPLE + SPACE, y), START);
+            y += LEGEND;
+        }
+    }
+
     /// Grounds, labels and notes of the rows.
     fn rows(&self, drawing: &mut Drawing) {
         let left = self.corner.0;
         let (start, end) = (left + BESIDE, left + self.size.0 - BESIDE);
         let heading = (end, self.plot.top - 0.5 * ABOVE);
         drawing.text(&self.chart.notes, NORMAL, heading, END);
-        for (number, row) in self.chart.rows.iter().enumerate() {
+        for (number, (label, note)) in self.chart.rows.iter().enumerate() {
             let top = self.plot.top + self.row * number as f64;
             if number % 2 == 0 {
                 let ground = Area::sized((left, top), (self.size.0, self.row));
                 drawing.fill(&ground.corners(), SHADE, 1.0);
             }
             let middle = top + 0.5 * (self.lift + self.row);
-            drawing.text(&row.note, NORMAL, (end, middle), END);
+            drawing.text(note, NORMAL, (end, middle), END);
             let (at, anchor) = match self.lift > 0.0 {
                 true => ((start, top + 0.5 * self.lift + 2.0), START),
                 false => ((self.plot.left - BESIDE, middle), END),
             };
-            let label = fitted(&row.label, NORMAL, LABEL.min(end - start));
+            let label = fitted(label, NORMAL, LABEL.min(end - start));
             drawing.text(&label, NORMAL, at, anchor);
         }
     }
@@ -233,26 +231,20 @@ fn dots(series: &[Series]) -> usize {
     beside.count()
 }
 
-/// The entries of a legend, in rows up to `right`.
-fn entries<'c>(chart: &'c Chart, start: Place, right: f64) -> Vec<(Place, String, &'c Series)> {
-    let (mut left, mut top) = start;
-    let named = chart.series.iter();
-    let named = named.filter(|series| !series.label.is_empty());
-    let entry = |series: &'c Series| {
-        let text = fitted(&series.label, NORMAL, right - start.0 - SAMPLE - SPACE);
-        let own = SAMPLE + SPACE + width(&text, NORMAL);
-        if left > start.0 && left + own > right {
-            (left, top) = (start.0, top + LEGEND);
-        }
-        let at = (left, top);
-        left += own + BETWEEN;
-        (at, text, series)
-    };
-    named.map(entry).collect()
+/// The height above the plot that a chart needs.
+pub fn head(chart: &Chart) -> f64 {
+    let title = if chart.title.is_empty() { 0.0 } else { HEAD };
+    title + LEGEND * named(chart).count() as f64 + ABOVE
 }
 
-/// An entry of the legend: how a series looks, and its name.
-fn sample(drawing: &mut Drawing, (x, y): Place, label: &str, series: &Series) {
+/// The series in the legend.
+fn named(chart: &Chart) -> impl Iterator<Item = &Series> {
+    let all = chart.series.iter();
+    all.filter(|series| !series.label.is_empty())
+}
+
+/// How a series looks, in the legend.
+fn sample(drawing: &mut Drawing, (x, y): Place, series: &Series) {
     let style = Style::of(series.style);
     let at = |share: f64| (x + share * SAMPLE, y);
     style.line(drawing, series.look, &[at(0.0), at(1.0)]);
@@ -265,5 +257,4 @@ fn sample(drawing: &mut Drawing, (x, y): Place, label: &str, series: &Series) {
         name: "",
     };
     style.mark(drawing, series.look, mark);
-    drawing.text(label, NORMAL, (x + SAMPLE + SPACE, y), START);
 }

@@ -6,7 +6,6 @@ use ab_glyph::{Font, FontRef, OutlineCurve};
 use image::{Rgb, RgbImage};
 use itertools::Itertools;
 use maud::{Markup, html};
-use std::f64::consts::TAU;
 use std::sync::LazyLock;
 use tiny_skia::{
     Color, FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Point, StrokeDash, Transform,
@@ -36,9 +35,6 @@ static FONT: LazyLock<Option<(FontRef, f32)>> = LazyLock::new(|| {
     let em = font.units_per_em()?;
     Some((font, em))
 });
-
-/// The corners of a disc.
-const CORNERS: u32 = 24;
 
 /// A position, in points from the upper left corner.
 pub type Place = (f64, f64);
@@ -165,11 +161,9 @@ impl Drawing {
     }
 
     pub fn disc(&mut self, (x, y): Place, radius: f64, colour: Colour) {
-        let corners = (0..CORNERS).map(|corner| {
-            let (sin, cos) = (TAU * f64::from(corner) / f64::from(CORNERS)).sin_cos();
-            (x + radius * cos, y + radius * sin)
-        });
-        self.fill(&corners.collect::<Vec<_>>(), colour, 1.0);
+        let svg = html! { circle cx=(short(x)) cy=(short(y)) r=(radius) fill=(hex(colour)) {} };
+        let path = PathBuilder::from_circle(x as f32, y as f32, radius as f32);
+        self.add(path, None, Some((colour, 1.0)), svg);
     }
 
     /// A line of text, in the middle of its height at a position.

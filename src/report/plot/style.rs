@@ -32,18 +32,20 @@ const fn style(colour: Colour, dash: &'static [f32], marker: &'static [Place]) -
     }
 }
 
-const STYLES: [Style; 6] = [
+/// The styles of measured series, and that of theory: a dotted line in a red that is dark in a grey print.
+const STYLES: [Style; MEASURED + 1] = [
     style([60, 60, 60], &[], DISC),
     style([0, 114, 178], &[9.0, 4.0], SQUARE),
     style([213, 94, 0], &[2.0, 3.0], TRIANGLE),
     style([0, 158, 115], &[10.0, 3.0, 2.0, 3.0], DIAMOND),
     style([204, 121, 167], &[5.0, 2.0], DISC),
     style([230, 159, 0], &[14.0, 3.0, 2.0, 3.0, 2.0, 3.0], SQUARE),
+    style([150, 0, 60], &[1.5, 2.0], DIAMOND),
 ];
+const MEASURED: usize = 6;
 
-/// The style of theory, which no measured series has: a dotted line in a red that is dark in a grey print.
+/// The style of theory, which no measured series has.
 pub const THEORY: usize = usize::MAX;
-const OF_THEORY: Style = style([150, 0, 60], &[1.5, 2.0], DIAMOND);
 
 /// A point of a series on a drawing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,8 +63,8 @@ impl Style {
     /// The style of a number; styles repeat after six. [`THEORY`] has its own.
     pub fn of(number: usize) -> Self {
         match number {
-            THEORY => OF_THEORY,
-            _ => STYLES[number % STYLES.len()],
+            THEORY => STYLES[MEASURED],
+            _ => STYLES[number % MEASURED],
         }
     }
 
