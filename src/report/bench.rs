@@ -104,31 +104,24 @@ fn lines() -> Vec<TableColumn<'static, EngineReport>> {
     }
 }
 
-fn milliseconds(timing: &Timing) -> String {
-    let all = [
-        timing.median_seconds,
-        timing.least_seconds,
-        timing.most_seconds,
-    ];
+fn milliseconds(of: &Timing) -> String {
+    let all = [of.median_seconds, of.least_seconds, of.most_seconds];
     let [median, least, most] = all.map(|seconds| number(1e3 * seconds));
     format!("{median} ({least} to {most})")
 }
 
 /// Three panels: speed, time against N, time against d.
 pub fn figure(context: &BenchContext, report: &Report) -> Figure {
-    let Shape {
-        rows,
-        dim,
-        queries,
-        k,
-    } = report.shape;
+    let (shape, queries, k) = (report.shape, report.shape.queries, report.shape.k);
     let title = format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}");
+    let [n, d] =
+        [("N", shape.rows), ("d", shape.dim)].map(|(name, size)| format!("{name} = {size}"));
     let panels = [
-        speeds(format!("N = {rows}, d = {dim}"), report),
-        times_against(report, format!("d = {dim}"), "reference rows N", |engine| {
+        speeds(format!("{n}, {d}"), report),
+        times_against(report, d, "reference rows N", |engine| {
             (&engine.by_rows, |shape| shape.rows)
         }),
-        times_against(report, format!("N = {rows}"), "dimension d", |engine| {
+        times_against(report, n, "dimension d", |engine| {
             (&engine.by_dim, |shape| shape.dim)
         }),
     ];

@@ -62,8 +62,7 @@ pub fn table(devices: &Devices) -> String {
         all.extend(precision.map(|precision| ("auto precision", precision)));
     }
     let taken = devices.taken.map(|index| format!("adapter {index}"));
-    let taken = taken.unwrap_or("the CPU".into());
-    let why = format!("{taken}: {}", devices.why);
+    let why = format!("{}: {}", taken.unwrap_or("the CPU".into()), devices.why);
     all.extend([("", String::new()), ("auto takes", why)]);
     if devices.taken.is_none() {
         all.push(("for a GPU", DRIVER_HINT.into()));

@@ -302,13 +302,10 @@ pub(super) fn drawing(figure: &Figure, narrow: bool) -> Drawing {
     let mut drawing = Drawing::default();
     let mut top = if figure.title.is_empty() { BARE } else { HEAD };
     for row in panels.chunks_mut(columns) {
-        let mut bottom = top;
         for (column, panel) in row.iter_mut().enumerate() {
-            panel.place((SIDE + width * column as f64, top));
-            panel.draw(&mut drawing);
-            bottom = bottom.max(top + panel.size.1);
+            panel.draw(&mut drawing, (SIDE + width * column as f64, top));
         }
-        top = bottom;
+        top += row.iter().map(|panel| panel.size.1).fold(0.0, f64::max);
     }
     drawing.width = width * columns as f64;
     let title = fitted(&figure.title, TITLE, drawing.width - 2.0 * SIDE);

@@ -118,9 +118,8 @@ fn colours(shape: Shape, value: impl Fn(usize) -> Option<f64>) -> Colours {
 
 /// An image that a space made.
 fn made(picture: &Picture) -> Colours {
-    colours(picture.shape, |at| {
-        picture.values.get(at).copied().map(f64::from)
-    })
+    let value = |at: usize| picture.values.get(at).map(|value| f64::from(*value));
+    colours(picture.shape, value)
 }
 
 /// The weighted mean of the rows of a certificate; `None` without one.
@@ -130,11 +129,10 @@ fn mean(pick: &Pick, reference: &ImageSet) -> Result<Option<Colours>> {
     }
     let mut sums = None;
     for (row, weight) in &pick.support {
-        let mut picture = reference.picture(*row)?;
-        picture.iter_mut().for_each(|value| *value *= weight);
+        let picture = reference.picture(*row)?;
         let sums = sums.get_or_insert_with(|| Colours::new(picture.width(), picture.height()));
         let both = sums.iter_mut().zip(picture.iter());
-        both.for_each(|(sum, value)| *sum += value);
+        both.for_each(|(sum, value)| *sum += weight * value);
     }
     Ok(sums)
 }

@@ -141,16 +141,10 @@ fn marks(context: &SweepContext, law: &str, points: &[&Point]) -> Vec<Series> {
     if !context.settings["laws"].is_array() || at_origin(context) || law != Law::Ball.to_string() {
         return Vec::new();
     }
-    let ends = points
-        .iter()
-        .map(|point| point.interval95[1].max(point.theory.unwrap_or(0.0)));
+    let each = || points.iter();
+    let ends = each().map(|p| p.interval95[1].max(p.theory.unwrap_or(0.0)));
     let high = ends.fold(0.0, f64::max);
-    let dims = points
-        .iter()
-        .map(|point| point.d)
-        .sorted()
-        .dedup()
-        .collect_vec();
+    let dims = each().map(|p| p.d).sorted().dedup().collect_vec();
     let mark = |(d, threshold): (usize, f64)| {
         let ends = [0.0, high].map(|share| plot::Point::at(threshold, share));
         Series::new(Look::Thin, "", dims.binary_search(&d).unwrap_or(0), ends)

@@ -95,11 +95,8 @@ fn cubes_of_run(experiment: &Experiment) -> String {
     let views = || cubes.iter().flat_map(|cube| &cube.views);
     let of_kind = |kind: &'static str| views().filter(move |view| view.space.starts_with(kind));
     let given = of_kind("file:").map(|view| view.space.as_str()).join(", ");
-    let given = if given.is_empty() {
-        given
-    } else {
-        format!("; {given}")
-    };
+    let given = Some(given).filter(|given| !given.is_empty());
+    let given = given.map_or(String::new(), |given| format!("; {given}"));
     format!(
         "cubes of {} dimensions, mapped by Gaussian random matrices to {}{}{given}",
         cubes.iter().map(|cube| cube.d).join(", "),

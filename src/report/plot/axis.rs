@@ -32,19 +32,13 @@ impl Scale {
         if high <= low {
             high = low + 1.0;
         }
-        let mut ticks = if logarithmic {
-            decades(low, high)
-        } else {
-            Vec::new()
-        };
-        if ticks.len() < 3 {
-            ticks = even(low, high);
-        }
+        let ticks = logarithmic.then(|| decades(low, high));
+        let ticks = ticks.filter(|ticks| ticks.len() >= 3);
         Scale {
             low,
             high,
             logarithmic,
-            ticks,
+            ticks: ticks.unwrap_or_else(|| even(low, high)),
         }
     }
 
@@ -105,11 +99,11 @@ pub fn written(value: f64) -> String {
     // Seven digits hide the rounding of the step.
     let text = format!("{value:.6e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let raised = exponent.chars().map(|letter| {
-        let digit = letter.to_digit(10);
-        digit.map_or('⁻', |digit| RAISED[digit as usize])
-    });
-    let power = format!("10{}", raised.collect::<String>());
+    let raised = |sign: char| {
+        sign.to_digit(10)
+            .map_or('⁻', |digit| RAISED[digit as usize])
+    };
+    let power = format!("10{}", exponent.chars().map(raised).collect::<String>());
     match digits.trim_end_matches('0').trim_end_matches('.') {
         "1" => power,
         digits => format!("{digits}×{power}"),

@@ -86,15 +86,10 @@ impl<'c> Frame<'c> {
         }
     }
 
-    /// Moves the panel from 0 to a corner.
-    pub fn place(&mut self, corner: Place) {
-        self.plot = self.plot.moved(corner);
-        self.corner = corner;
-    }
-
-    /// Draws the panel where it is.
-    pub fn draw(&self, drawing: &mut Drawing) {
-        let (x, y) = self.corner;
+    /// Moves the panel from 0 to a corner, and draws it there.
+    pub fn draw(&mut self, drawing: &mut Drawing, (x, y): Place) {
+        self.plot = self.plot.moved((x, y));
+        self.corner = (x, y);
         let middle = self.plot.at(0.5, 0.0).0;
         let title = fitted(&self.chart.title, NORMAL, 2.0 * (middle - x));
         drawing.text(&title, NORMAL, (middle, y + 9.0), MIDDLE);

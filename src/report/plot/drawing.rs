@@ -6,6 +6,7 @@ use ab_glyph::{Font, FontRef, OutlineCurve};
 use image::{Rgb, RgbImage};
 use itertools::Itertools;
 use maud::{Markup, html};
+use std::iter::once;
 use std::sync::LazyLock;
 use tiny_skia::{
     Color, FillRule, LineJoin, Paint, Path, PathBuilder, Pixmap, Point, StrokeDash, Transform,
@@ -245,10 +246,8 @@ fn short(length: f64) -> f64 {
 
 /// Positions as SVG writes them.
 fn corners(places: &[Place]) -> String {
-    let mut each = places
-        .iter()
-        .map(|(x, y)| format!("{},{}", short(*x), short(*y)));
-    each.join(" ")
+    let written = |(x, y): &Place| format!("{},{}", short(*x), short(*y));
+    places.iter().map(written).join(" ")
 }
 
 fn hex([red, green, blue]: Colour) -> String {
@@ -312,13 +311,10 @@ pub fn widest<'t>(texts: impl IntoIterator<Item = &'t String>) -> f64 {
 
 /// The text, cut and ended with an ellipsis if it is too long.
 pub fn fitted(text: &str, size: f64, most: f64) -> String {
-    if width(text, size) <= most {
-        return text.into();
-    }
     let ends = text.char_indices().rev().map(|(end, _)| end);
-    let mut cuts = ends.map(|end| format!("{}…", text[..end].trim_end()));
-    cuts.find(|cut| width(cut, size) <= most)
-        .unwrap_or_default()
+    let cuts = ends.map(|end| format!("{}…", text[..end].trim_end()));
+    let mut all = once(text.to_string()).chain(cuts);
+    all.find(|cut| width(cut, size) <= most).unwrap_or_default()
 }
 
 /// Text in lines of at most `most` points, broken at spaces; a longer word is cut.

@@ -18,10 +18,8 @@ pub fn draw(drawing: &mut Drawing, plot: Area, marks: &[Mark]) {
         Area::sized((x - FREE, y - FREE), (2.0 * FREE, 2.0 * FREE))
     };
     let mut taken: Vec<Area> = marks.iter().map(square).collect();
-    for &Mark {
-        at: (x, y), name, ..
-    } in marks.iter().filter(|mark| !mark.name.is_empty())
-    {
+    for mark in marks.iter().filter(|mark| !mark.name.is_empty()) {
+        let ((x, y), name) = (mark.at, mark.name);
         let wide = width(name, NORMAL);
         let lefts = [x + BESIDE, x - BESIDE - wide, x - 0.5 * wide];
         let lines = iproduct!(0..=LINES, [LINE, -LINE]).map(|(line, one)| f64::from(line) * one);

@@ -82,10 +82,9 @@ impl Style {
     pub fn draw(self, drawing: &mut Drawing, look: Look, marks: &[Mark]) {
         let through: Vec<Place> = marks.iter().map(|mark| mark.at).collect();
         self.line(drawing, look, &through);
+        let whiskers = look != Look::Curve || marks.len() == 1;
         for mark in marks {
-            let ends = mark
-                .ends
-                .filter(|_| look != Look::Curve || marks.len() == 1);
+            let ends = mark.ends.filter(|_| whiskers);
             self.mark(drawing, look, Mark { ends, ..*mark });
         }
     }
