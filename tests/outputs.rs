@@ -268,9 +268,9 @@ fn explains(said: &str, file: &str, path: &str) -> Vec<String> {
         .filter_map(|line| line.strip_prefix(&format!("{file}  ")));
     let explained: Vec<&str> = lines
         .map(|line| {
-            let (name, what) = line.split_once(": ").unwrap();
+            let (name, what) = line.split_once("): ").unwrap();
             assert!(what.len() > 5, "{line}");
-            name
+            name.split_once(" (").unwrap().0
         })
         .collect();
     let opened = std::fs::File::open(path).unwrap();

@@ -459,7 +459,7 @@ impl Compare {
                 outcome: subject.outcome.as_ref(),
             },
         };
-        let queries = records::explained("queries.parquet", &about)?;
+        let queries = records::help("queries.parquet", &about)?;
         let rates = show::help(self.run.plan.by_label);
         let more = "outcomes.parquet and others of outcomes: hullscope errors --help-columns\n";
         Ok(queries + &rates + more)

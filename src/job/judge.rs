@@ -69,7 +69,7 @@ impl Judge {
 
     /// A line for each column of the records. Errors: unknown notions.
     pub fn help_columns(&self) -> Result<String> {
-        records::help(&self.about())
+        records::help("records", &self.about())
     }
 
     /// Judges all queries. `memory` is the budget for rows, in bytes.
@@ -125,7 +125,7 @@ impl Judge {
 struct Writing<'r> {
     files: RecordFiles<'r>,
     /// The records on the standard output; `None` also once nobody reads it any more.
-    stream: Option<records::Stream<'r>>,
+    stream: Option<records::Table<'r>>,
     /// Whether the run is for more than the standard output: then it goes on if nobody reads that any more.
     more: bool,
 }
@@ -140,7 +140,9 @@ impl<'r> Writing<'r> {
             more: targets.certificates.is_some() || targets.json.is_some(),
         };
         if targets.outputs().stdout() {
-            writing.stream = writing.unless_closed(records::Stream::create(&about))?;
+            let table = records::Table::new(&about, Vec::new())?;
+            let written = file::write_stdout(&table.csv_head());
+            writing.stream = writing.unless_closed(written)?.map(|()| table);
         }
         Ok(writing)
     }
@@ -157,9 +159,11 @@ impl<'r> Writing<'r> {
 impl Sink for Writing<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         self.files.records(records)?;
-        if let Some(mut stream) = self.stream.take() {
-            let written = stream.records(records);
-            self.stream = self.unless_closed(written)?.map(|()| stream);
+        // A program that reads the lines gets each batch as soon as it is known.
+        if let Some(table) = self.stream.take() {
+            let lines = records.iter().map(|record| table.csv_line(record));
+            let written = file::write_stdout(&lines.collect::<String>());
+            self.stream = self.unless_closed(written)?.map(|()| table);
         }
         Ok(())
     }

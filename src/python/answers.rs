@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Verdict};
 use crate::job::memory::default_budget;
-use crate::report::records::{About, Collected};
+use crate::report::records::{About, Table};
 use crate::rows::Rows;
 use crate::scan::int8::Precision;
 use crate::scan::{Engine, Int8Engine, ShardedEngine};
@@ -53,7 +53,8 @@ impl HullAnswer {
 /// A sink that collects the records of one call.
 struct Gathered<'r> {
     reference: &'r dyn Rows,
-    table: Collected<'r>,
+    table: Table<'r>,
+    batches: Vec<RecordBatch>,
     hull: Vec<HullAnswer>,
     rows: Vec<i64>,
     distances: Vec<f64>,
@@ -63,7 +64,9 @@ struct Gathered<'r> {
 
 impl Sink for Gathered<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
-        self.table.records(records)?;
+        let failed = |error| Error::Usage(format!("the records are no table: {error}"));
+        self.batches
+            .push(self.table.batch(records).map_err(failed)?);
         for record in records {
             let answer = HullAnswer::of(record.hull.as_ref(), self.reference);
             self.hull.push(answer);
@@ -145,7 +148,8 @@ pub fn answered(
     let scores = notions.iter().map(|notion| Scores::empty("", &**notion));
     let mut sink = Gathered {
         reference: sets.reference,
-        table: Collected::new(&about)?,
+        table: Table::new(&about, Vec::new())?,
+        batches: Vec::new(),
         hull: Vec::new(),
         rows: Vec::new(),
         distances: Vec::new(),
@@ -163,10 +167,9 @@ pub fn answered(
     let outcomes = outcome.as_ref();
     let outcomes = outcomes.map(|all| measure(&sink.scores, all, classes.as_deref(), NEAREST));
     let outcomes = outcomes.transpose()?;
-    let (schema, batches) = sink.table.finish();
     Ok(Answers {
-        schema,
-        batches,
+        schema: sink.table.schema,
+        batches: sink.batches,
         hull: sink.hull,
         near: (sink.rows, sink.distances),
         overlap,

@@ -134,9 +134,12 @@ pub fn nullable<R>(mut columns: Vec<TableColumn<'_, R>>) -> Vec<TableColumn<'_, 
     columns
 }
 
-/// A line of `--help-columns` for each column of a file.
+/// A line of `--help-columns` for each column of a file, with its type.
 pub fn help<R>(file: &str, columns: &[TableColumn<'_, R>]) -> String {
-    let line = |column: &TableColumn<'_, R>| format!("{file}  {}: {}\n", column.name, column.help);
+    let line = |column: &TableColumn<'_, R>| {
+        let of = format!("{:?}", column.of).to_lowercase();
+        format!("{file}  {} ({of}): {}\n", column.name, column.help)
+    };
     columns.iter().map(line).collect()
 }
 

@@ -7,7 +7,7 @@
 mod column;
 
 use super::columns::{as_field, batch, schema};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::file::{self, Output};
 use crate::store::parquet_file::{ParquetWriter, properties};
 use crate::store::{Context, FileSink};
@@ -68,14 +68,15 @@ pub fn create<'r>(
     Ok(Box::new(TableSink { file, table }))
 }
 
-/// The columns of an analysis.
-struct Table<'r> {
-    schema: Arc<Schema>,
+/// The columns of an analysis, which make records batches for callers that take arrays, or lines.
+pub struct Table<'r> {
+    pub schema: Arc<Schema>,
     columns: Vec<RecordColumn<'r>>,
 }
 
 impl<'r> Table<'r> {
-    fn new(about: &About<'r, '_>, metadata: Vec<(String, String)>) -> Result<Self> {
+    /// Errors: unknown notions.
+    pub fn new(about: &About<'r, '_>, metadata: Vec<(String, String)>) -> Result<Self> {
         let columns = all(about)?;
         Ok(Table {
             schema: schema(&columns, metadata.into_iter().collect()),
@@ -83,7 +84,8 @@ impl<'r> Table<'r> {
         })
     }
 
-    fn batch(&self, records: &[Record]) -> Result<RecordBatch, ArrowError> {
+    /// Records as arrays.
+    pub fn batch(&self, records: &[Record]) -> Result<RecordBatch, ArrowError> {
         batch(&self.schema, &self.columns, records)
     }
 
@@ -93,12 +95,12 @@ impl<'r> Table<'r> {
     }
 
     /// The first line of CSV: the names of the columns.
-    fn csv_head(&self) -> String {
+    pub fn csv_head(&self) -> String {
         self.joined(|column| column.name.clone()) + "\n"
     }
 
     /// A record as a line of CSV; fields are quoted where necessary.
-    fn csv_line(&self, record: &Record) -> String {
+    pub fn csv_line(&self, record: &Record) -> String {
         let line = self.joined(|column| {
             let field = as_field(column.value(record));
             match field.contains([',', '"', '\n', '\r']) {
@@ -119,11 +121,14 @@ impl<'r> Table<'r> {
     }
 }
 
+/// Makes a record a line.
+type ToLine = fn(&Table, &Record) -> String;
+
 /// A file of batches or of lines.
 enum TableFile {
     Parquet(ParquetWriter),
     Arrow(Output, FileWriter<BufWriter<File>>),
-    Lines(Output, BufWriter<File>, Format),
+    Lines(Output, BufWriter<File>, ToLine),
 }
 
 impl TableFile {
@@ -140,12 +145,13 @@ impl TableFile {
             let writer = writer.map_err(|error| output.format_error(error))?;
             return Ok(TableFile::Arrow(output, writer));
         }
-        let written = match format {
-            Format::Json => Ok(()),
-            _ => writer.write_all(table.csv_head().as_bytes()),
+        let (head, line): (_, ToLine) = match format {
+            Format::Json => (String::new(), |table, record| table.json_line(record)),
+            _ => (table.csv_head(), |table, record| table.csv_line(record)),
         };
+        let written = writer.write_all(head.as_bytes());
         written.map_err(|error| output.error(error))?;
-        Ok(TableFile::Lines(output, writer, format))
+        Ok(TableFile::Lines(output, writer, line))
     }
 }
 
@@ -164,11 +170,8 @@ impl Sink for TableSink<'_> {
                 let written = table.batch(records).and_then(|batch| writer.write(&batch));
                 written.map_err(|error| output.format_error(error))
             }
-            TableFile::Lines(output, writer, format) => {
-                let lines = records.iter().map(|record| match format {
-                    Format::Json => table.json_line(record),
-                    _ => table.csv_line(record),
-                });
+            TableFile::Lines(output, writer, line) => {
+                let lines = records.iter().map(|record| line(table, record));
                 let written = writer.write_all(lines.collect::<String>().as_bytes());
                 written.map_err(|error| output.error(error))
             }
@@ -189,74 +192,9 @@ impl FileSink for TableSink<'_> {
     }
 }
 
-/// Records as CSV on stdout, each batch as soon as it is known, for a program that reads them as they are found.
-pub struct Stream<'r>(Table<'r>);
-
-impl<'r> Stream<'r> {
-    /// Writes the line of names.
-    ///
-    /// Errors: unknown notions; a closed pipe, which ends the work.
-    pub fn create(about: &About<'r, '_>) -> Result<Self> {
-        let table = Table::new(about, Vec::new())?;
-        file::write_stdout(&table.csv_head())?;
-        Ok(Stream(table))
-    }
-}
-
-impl Sink for Stream<'_> {
-    fn records(&mut self, records: &[Record]) -> Result<()> {
-        let lines = records.iter().map(|record| self.0.csv_line(record));
-        file::write_stdout(&lines.collect::<String>())
-    }
-}
-
-/// The table that [`create`] would write, in memory, for callers that take arrays instead of files.
-pub struct Collected<'r> {
-    table: Table<'r>,
-    batches: Vec<RecordBatch>,
-}
-
-impl<'r> Collected<'r> {
-    /// An empty table of the columns of an analysis.
-    ///
-    /// Errors: unknown notions.
-    pub fn new(about: &About<'r, '_>) -> Result<Self> {
-        Ok(Collected {
-            table: Table::new(about, Vec::new())?,
-            batches: Vec::new(),
-        })
-    }
-
-    /// The schema, and the batches in query order.
-    pub fn finish(self) -> (Arc<Schema>, Vec<RecordBatch>) {
-        (self.table.schema, self.batches)
-    }
-}
-
-impl Sink for Collected<'_> {
-    fn records(&mut self, records: &[Record]) -> Result<()> {
-        let batch = self.table.batch(records);
-        let failed = |error| Error::Usage(format!("the records are no table: {error}"));
-        self.batches.push(batch.map_err(failed)?);
-        Ok(())
-    }
-}
-
-/// A line of `--help-columns` for each column of a plan, in the file `file`.
+/// A line of `--help-columns` for each column of an analysis, in the file `file`.
 ///
 /// Errors: unknown notions.
-pub fn explained(file: &str, about: &About<'_, '_>) -> Result<String> {
+pub fn help(file: &str, about: &About<'_, '_>) -> Result<String> {
     Ok(super::columns::help(file, &all(about)?))
-}
-
-/// A line for each column of a plan, with its type and its meaning.
-///
-/// Errors: unknown notions.
-pub fn help(about: &About<'_, '_>) -> Result<String> {
-    let columns = all(about)?;
-    let line = |column: &RecordColumn| {
-        let of = format!("{:?}", column.of).to_lowercase();
-        format!("{:<24} {of:<7} {}\n", column.name, column.help)
-    };
-    Ok(columns.iter().map(line).collect())
 }
