@@ -4,7 +4,7 @@ use super::words;
 use crate::report::numerals::grouped;
 use crate::report::plot::{Axis, Chart, Figure, Look, Point, Series, THEORY};
 use crate::study::outcomes::{Measured, NotionOutcomes, OutcomeKind, Outcomes};
-use itertools::Itertools;
+use indexmap::IndexSet;
 
 /// The most curves in one panel, as many as there are styles; the second limit is for curves with bands.
 const CURVES: usize = 6;
@@ -17,32 +17,27 @@ fn note(outcomes: &Outcomes, more: &str) -> String {
 
 /// AUROC or rank correlation of each notion, one panel per space, or why there is none; `None` without notions.
 pub fn scores_figure(outcomes: &Outcomes) -> Option<Figure> {
-    let (name, least, chance) = match outcomes.kind {
-        OutcomeKind::Loss => ("rank correlation", -1.0, 0.0),
-        _ => ("AUROC", 0.0, 0.5),
-    };
+    let (name, chance) = words::strength_name(&outcomes.kind);
     let panels = words::spaces(outcomes).into_iter().map(|space| {
         let notions = outcomes.of_space(space);
         let numbered = || (0..).map(f64::from).zip(&notions);
         let points = numbered().filter_map(|(row, notion)| {
-            let ends = notion.auroc.value().map(|auroc| &auroc.interval95);
-            let ends = ends.or(notion.spearman.value().map(|spearman| &spearman.interval95));
             Some(Point {
-                ends: ends.and_then(Measured::value).copied(),
+                ends: words::ends(notion).and_then(Measured::value).copied(),
                 ..Point::at(row, notion.strength().ok()?)
             })
         });
-        let chance = numbered().map(|(row, _)| Point::at(row, chance));
+        let by_chance = numbered().map(|(row, _)| Point::at(row, chance));
         let rows = notions.iter().map(|notion| {
             let strength = notion.strength().map(|value| format!("{value:.2}"));
             let strength = strength.unwrap_or_else(|why| why.words().into());
             (notion.notion.clone(), strength)
         });
         let series = vec![
-            Series::new(Look::Ticks, "", 0, chance),
+            Series::new(Look::Ticks, "", 0, by_chance),
             Series::new(Look::Dots, "", 0, points),
         ];
-        let y = Axis::linear(name).within(least, 1.0);
+        let y = Axis::linear(name).within(2.0 * chance - 1.0, 1.0);
         Chart::of_rows(space, y, series, "", rows)
     });
     let target = words::target(&outcomes.kind);
@@ -60,15 +55,13 @@ fn panels(
     points: impl Fn(&NotionOutcomes) -> Vec<Point>,
 ) -> (Vec<Chart>, String) {
     let mut panels = Vec::new();
-    let (mut styles, mut note) = (Vec::new(), String::new());
+    let (mut styles, mut note) = (IndexSet::new(), String::new());
+    let strength = |notion: &NotionOutcomes| notion.strength().unwrap_or(0.0);
     for space in words::spaces(outcomes) {
         let mut all = outcomes.of_space(space);
         all.retain(|notion| !points(notion).is_empty());
-        let strength = |notion: &NotionOutcomes| notion.strength().unwrap_or(0.0);
-        let strengths = all.iter().map(|notion| strength(notion));
-        let strengths = strengths.sorted_by(|a, b| b.total_cmp(a)).collect_vec();
+        all.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
         if all.len() > most {
-            all.retain(|notion| strength(notion) >= strengths[most - 1]);
             all.truncate(most);
             note = format!("; the {most} strongest scores of each space");
         }
@@ -76,14 +69,12 @@ fn panels(
         panel.title = space.into();
         for notion in &all {
             // A notion has the same style in every panel.
-            if !styles.contains(&notion.notion) {
-                styles.push(notion.notion.clone());
-            }
-            let style = styles.iter().position(|known| *known == notion.notion);
-            let area = notion.strength().map(|area| format!(" {area:.2}"));
-            let area = area.ok().filter(|_| look == Look::Line);
-            let label = format!("{}{}", notion.notion, area.unwrap_or_default());
-            let series = Series::new(look, label, style.unwrap_or(0), points(notion));
+            let (style, _) = styles.insert_full(notion.notion.clone());
+            let label = match look {
+                Look::Line => format!("{} {:.2}", notion.notion, strength(notion)),
+                _ => notion.notion.clone(),
+            };
+            let series = Series::new(look, label, style, points(notion));
             panel.series.push(series);
         }
         panels.extend((!all.is_empty()).then_some(panel));

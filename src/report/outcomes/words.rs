@@ -1,9 +1,7 @@
 //! Numbers of outcomes as text, and the findings in fixed sentences.
 
-use crate::report::numerals::{
-    between, distinct, grouped, number, of_queries, percent, probability,
-};
-use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk};
+use crate::report::numerals::{between, distinct, grouped, number, of_queries, percent};
+use crate::study::outcomes::{Measured, NotionOutcomes, OutcomeKind, Outcomes, Risk};
 
 /// A number, or a few words on why it is missing.
 pub fn shown<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
@@ -110,46 +108,33 @@ fn best(outcomes: &Outcomes, space: &str) -> String {
     let Some((notion, strength)) = outcomes.strongest(space) else {
         return format!("No score can predict {target}.");
     };
-    let (name, chance) = match outcomes.kind {
+    let (name, chance) = strength_name(&outcomes.kind);
+    let ends = ends(notion).map_or("unknown".into(), |ends| shown(ends, areas));
+    format!(
+        "The best score for {target} is that of {}: {name} {} (95 %: {ends}; chance: {chance}).",
+        notion.notion,
+        area(strength)
+    )
+}
+
+/// The name of the strength of a score, and the strength of chance.
+pub fn strength_name(kind: &OutcomeKind) -> (&'static str, f64) {
+    match kind {
         OutcomeKind::Loss => ("rank correlation", 0.0),
         _ => ("AUROC", 0.5),
-    };
-    let ends = notion.auroc.value().map(|found| found.interval95);
-    let ends = ends.or(notion.spearman.value().map(|found| found.interval95));
-    let ends = ends.unwrap_or(Measured::Missing(Missing::TooFew));
-    let than_chance = match ends.value().is_some_and(|[low, _]| *low > chance) {
-        true => "better",
-        false if strength > chance => "not clearly better",
-        false => "not better",
-    };
-    format!(
-        "The best score for {target} is that of {}, {than_chance} than chance: {name} {} (95 %: {}).",
-        notion.notion,
-        area(strength),
-        shown(&ends, areas)
-    )
+    }
 }
 
-/// The result for the hull, with the tests whose p-values are known.
+/// The interval of the strength of a notion's score.
+pub fn ends(notion: &NotionOutcomes) -> Option<&Measured<[f64; 2]>> {
+    let ends = notion.auroc.value().map(|auroc| &auroc.interval95);
+    ends.or(notion.spearman.value().map(|spearman| &spearman.interval95))
+}
+
+/// The result for the hull.
 fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
-    let side = |found: &Measured<Risk>| shown(found, |found| risk(kind, found));
-    let fisher = hull.fisher_p.value();
-    let fisher = fisher.map(|p| format!("; Fisher's exact test: {}", equals(*p)));
-    let adds = hull.adds.value().map(|adds| {
-        let p = equals(adds.p_value);
-        format!(" The hull's score added to the nearest distance: {p} (likelihood-ratio test).")
-    });
-    format!(
-        " Inside the hull: {}; outside: {} ({}{}).{}",
-        side(&hull.inside),
-        side(&hull.outside),
-        rate_name(kind),
-        fisher.unwrap_or_default(),
-        adds.unwrap_or_default()
-    )
-}
-
-/// `p = 0.03` or `p < 1e-12`.
-fn equals(p: f64) -> String {
-    format!("p = {}", probability(p)).replace("= <", "<")
+    let [inside, outside] =
+        [&hull.inside, &hull.outside].map(|found| shown(found, |found| risk(kind, found)));
+    let name = rate_name(kind);
+    format!(" Inside the hull: {inside}; outside: {outside} ({name}).")
 }
