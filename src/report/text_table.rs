@@ -1,6 +1,6 @@
 //! Tables of text, for a terminal and for a page. Both show a table in blocks that fit, each with the names of the rows.
 
-use super::columns::{TableColumn, as_field};
+use super::columns::{Cell, TableColumn, as_field};
 use super::numerals::{NO_BREAK, NOTHING, grouped, unbroken};
 use crate::notion::Value;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
@@ -75,17 +75,18 @@ impl Table {
     }
 
     /// One row for each name and one column for each of `across`; `cell` has the places of both.
-    pub fn crossed(
+    pub fn crossed<C: Cell>(
         caption: impl Into<String>,
         corner: &str,
         names: impl IntoIterator<Item = String>,
         across: impl IntoIterator<Item = impl Into<String>>,
-        cell: impl Fn(usize, usize) -> String,
+        cell: impl Fn(usize, usize) -> C,
     ) -> Self {
         let head = once(corner.to_string()).chain(across.into_iter().map(Into::into));
         let mut table = Table::new(caption, head, []);
         let rows = names.into_iter().enumerate().map(|(row, name)| {
-            let cells = (1..table.head.len()).map(|column| cell(row, column - 1));
+            let cells = (1..table.head.len()).map(|column| cell(row, column - 1).value());
+            let cells = cells.map(self::cell);
             once(name).chain(cells).collect()
         });
         table.rows = rows.collect();

@@ -12,6 +12,7 @@ use itertools::Itertools;
 const SHOWN: usize = 5;
 
 const LEFT_OUT: &str = "reference rows left out";
+const WHISKERS: &str = "whiskers: Wilson's 95 %; undecided count as not outside";
 const RANK: &str = "rank: affine rank of the reference";
 
 /// The figures of a comparison with the names of their files; the first is the main one.
@@ -52,8 +53,7 @@ fn rank_figure(report: &Report) -> Option<Figure> {
     ]);
     let x = Axis::logarithmic("rank: dimension of the affine hull of the reference");
     let y = Axis::linear("outside the hull, %").within(0.0, 100.0);
-    let (sizes, undecided) = (sizes(report), undecided(report));
-    let note = format!("{sizes}; whiskers: Wilson's 95 %{undecided}");
+    let note = format!("{}; {WHISKERS}", sizes(report));
     let title = "Share outside the hull against the rank of the reference";
     let chart = Chart::new("", x.within(ends.0, ends.1), y, series);
     Some(Figure::new(title, note, [chart]))
@@ -105,10 +105,9 @@ fn rates_figure(report: &Report) -> Figure {
     notions.retain(|notion| spaces().any(|space| words::asked(space, notion).is_some()));
     // More notions cannot be distinguished by shape and colour.
     notions.sort_by_key(|notion| !["hull", "range", "ball"].contains(notion));
-    let more = match notions.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!("; {more} more notions are in the table"),
-    };
+    let more = words::some(notions.len().saturating_sub(SHOWN) as u64);
+    let more = more.map(|more| format!("; {more} more notions are in the table"));
+    let more = more.unwrap_or_default();
     notions.truncate(SHOWN);
     let numbered = || (0..).map(f64::from).zip(spaces());
     let dots = |label: String, style, rate: &dyn Fn(&SpaceReport) -> Option<Rate>| {
@@ -133,8 +132,7 @@ fn rates_figure(report: &Report) -> Figure {
     let y = Axis::linear("queries outside, %").within(0.0, 100.0);
     let all = [null].into_iter().chain(asked).chain([left_out]).collect();
     let chart = Chart::of_rows("", y, all, "rank", spaces().map(row));
-    let (sizes, undecided) = (sizes(report), undecided(report));
-    let note = format!("{sizes}{more}; whiskers: Wilson's 95 %{undecided}; {RANK}");
+    let note = format!("{}{more}; {WHISKERS}; {RANK}", sizes(report));
     Figure::new("Share of queries outside, by space", note, [chart])
 }
 
@@ -147,13 +145,10 @@ fn distances_figure(report: &Report) -> Option<Figure> {
         core: Some([ratio.q25, ratio.q75]),
         ..Point::within(row as f64, ratio.median, [ratio.q05, ratio.q95])
     });
-    let all = report.spaces.len();
-    let left_out = match all - known.len() {
-        0 => String::new(),
-        count => format!(
-            "; {count} of {all} spaces not drawn: the reference's median nearest distance is unknown or 0"
-        ),
-    };
+    let left_out = words::some((report.spaces.len() - known.len()) as u64).map(|count| {
+        format!("; spaces whose reference has no median nearest distance, not drawn: {count}")
+    });
+    let left_out = left_out.unwrap_or_default();
     let label = "median; thick 25 to 75 %, thin 5 to 95 % of queries";
     let series = Series::new(Look::Quantiles, label, 1, points);
     let distance = "distance / median nearest distance in the reference";
@@ -187,13 +182,4 @@ fn sizes(report: &Report) -> String {
     let queries = report.spaces.first().map_or(0, |space| space.n_queries);
     let (rows, queries) = (words::reference_rows(report), grouped(queries));
     format!("N = {rows} reference rows, {queries} queries")
-}
-
-/// How undecided queries count in the shares, if there are any.
-fn undecided(report: &Report) -> &'static str {
-    let mut notions = report.spaces.iter().flat_map(|space| &space.notions);
-    match notions.any(|notion| notion.rate.undecided > 0) {
-        true => "; undecided count as not outside",
-        false => "",
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::report::columns::{self, TableColumn, columns};
-use crate::study::compare::{Rate, Report, SpaceReport};
+use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
 use serde_json::Value;
 use std::path::Path;
 
@@ -68,6 +68,12 @@ fn of_file<'r>(by_label: bool) -> Vec<TableColumn<'r, RateRow<'r>>> {
     all
 }
 
+/// The rates of a class by notion; that against the rows of the class itself is the last.
+pub(super) fn rates(label: &LabelReport) -> impl Iterator<Item = (&str, &Rate)> {
+    let rates = label.rates.iter().map(|rate| (rate.notion.as_str(), rate));
+    rates.chain(label.own_class.iter().map(|rate| ("own_class_hull", rate)))
+}
+
 /// One end of a rate's interval.
 fn end(rate: &Rate, end: usize) -> Option<f64> {
     rate.interval95.map(|ends| ends[end])
@@ -102,9 +108,7 @@ pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Repor
         labels.map(move |label| (space, label))
     });
     let rows = classes.flat_map(|(space, label)| {
-        let rates = label.rates.iter().map(|rate| (rate.notion.as_str(), rate));
-        let own = label.own_class.iter().map(|rate| ("own_class_hull", rate));
-        rates.chain(own).map(move |(notion, rate)| RateRow {
+        rates(label).map(move |(notion, rate)| RateRow {
             space,
             label: &label.label,
             notion,

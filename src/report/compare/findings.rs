@@ -74,12 +74,8 @@ fn finding(space: &SpaceReport) -> String {
         }
     }
     let undecided = space.rate("hull").map_or(0, |rate| rate.undecided);
-    if undecided > 0 {
-        said.push(format!(
-            "{} undecided count as not outside.",
-            grouped(undecided)
-        ));
-    }
+    let undecided = words::some(undecided).map(grouped);
+    said.extend(undecided.map(|count| format!("{count} undecided count as not outside.")));
     match said.is_empty() {
         true => "Nothing was asked about the hull.".into(),
         false => said.join(" "),
@@ -89,15 +85,15 @@ fn finding(space: &SpaceReport) -> String {
 /// The rate of a notion, compared with that of left-out reference rows if it is known; `None` where it judged no query.
 fn of_notion(space: &SpaceReport, notion: &str, there: &str) -> Option<String> {
     let asked = words::asked(space, notion)?;
-    let own = words::left_out(space, notion).map(|own| {
-        let (share, compared) = (words::share(Some(own)), compared(asked, own));
-        format!(" (of the reference rows left out {share} %: {compared})")
+    let share = words::share(Some(asked))?;
+    let own = words::left_out(space, notion).and_then(|own| {
+        let (share, compared) = (words::share(Some(own))?, compared(asked, own));
+        Some(format!(
+            " (of the reference rows left out {share} %: {compared})"
+        ))
     });
-    Some(format!(
-        "{} % of the queries are {there}{}.",
-        words::share(Some(asked)),
-        own.unwrap_or_default()
-    ))
+    let own = own.unwrap_or_default();
+    Some(format!("{share} % of the queries are {there}{own}."))
 }
 
 /// Whether queries extrapolate more than reference rows.

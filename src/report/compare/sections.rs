@@ -2,17 +2,18 @@
 
 use super::names::shortened;
 use super::words;
-use super::{figures, findings};
+use super::{figures, files, findings};
 use crate::error::Result;
 use crate::report::columns::{TableColumn, column, columns};
 use crate::report::document::{self, Part, Section};
-use crate::report::numerals::{NOTHING, grouped, number, percent, probability};
+use crate::report::numerals::{number, percent, probability};
 use crate::report::text_table::Table;
 use crate::report::{html, outcomes};
 use crate::store::file;
-use crate::study::compare::{LabelReport, Pair, Rate, Report, SetReport, SpaceReport};
+use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use maud::{Markup, html};
 use serde_json::Value;
+use std::iter::once;
 use std::path::Path;
 
 /// The most classes that are listed.
@@ -173,13 +174,8 @@ fn of_spaces() -> Vec<TableColumn<'static, SpaceReport>> {
 /// The rates of every notion, by space; `first` is the first space.
 fn notions(report: &Report, first: &SpaceReport) -> Section {
     let ids: Vec<&str> = first.notions.iter().map(|n| &*n.rate.notion).collect();
-    let caption = match first.n_queries {
-        0 => "Reference rows of a sample outside by each notion, each left out, %.",
-        _ => {
-            "Outside by each notion, %, and in brackets reference rows of a sample, each left out: where the two are near, the \
-             queries extrapolate no more than the reference does itself."
-        }
-    };
+    let caption = "Queries outside by each notion, %, and in brackets reference rows of a sample, each left out: where the \
+                   two are near, the queries extrapolate no more than the reference does itself.";
     let mut table = Table::crossed(
         caption,
         "notion",
@@ -187,11 +183,8 @@ fn notions(report: &Report, first: &SpaceReport) -> Section {
         report.spaces.iter().map(|space| space.space.as_str()),
         |row, column| {
             let space = &report.spaces[column];
-            let left_out = words::left_out(space, ids[row]);
-            match space.n_queries {
-                0 => words::share(left_out),
-                _ => words::bracketed(words::asked(space, ids[row]), left_out),
-            }
+            let asked = words::asked(space, ids[row]);
+            words::bracketed(asked, words::left_out(space, ids[row]))
         },
     );
     let means = first.notions.iter().map(|notion| {
@@ -218,55 +211,28 @@ fn sets(space: &SpaceReport) -> Option<Section> {
         sets.iter().map(|set| set.set.as_str()),
         |row, column| words::share(sets[column].rates.get(row)),
     );
-    let missed = sets.iter().filter_map(not_sampled).map(Part::Text);
-    let parts = std::iter::once(Part::Table(table)).chain(missed);
-    (!sets.is_empty()).then(|| Section::new(format!("Sets of queries in {}", space.space), parts))
+    let table =
+        table.explaining(&["-: the sample that the notion judged holds no query of the set."]);
+    let title = format!("Sets of queries in {}", space.space);
+    (!sets.is_empty()).then(|| Section::new(title, [Part::Table(table)]))
 }
 
-/// Names the notions whose sample holds no query of a set.
-fn not_sampled(set: &SetReport) -> Option<String> {
-    let all = set.rates.iter().map(|rate| rate.queries).max()?;
-    let missed = set.rates.iter().filter(|rate| rate.queries == 0 && all > 0);
-    let ids: Vec<&str> = missed.map(|rate| rate.notion.as_str()).collect();
-    (!ids.is_empty()).then(|| {
-        format!(
-            "{NOTHING}: no query of {} ({} in all) is in the sample that {} judged.",
-            set.set,
-            grouped(all),
-            ids.join(", ")
-        )
-    })
-}
-
-/// The pairs of spaces; those without the first space are only on the page.
+/// The pairs of spaces; a terminal shows those with the first space.
 fn pairs(report: &Report, first: &str) -> Option<Section> {
-    let (of_first, others): (Vec<_>, Vec<_>) =
-        report.pairs.iter().partition(|pair| pair.a == *first);
+    let (all, columns) = (&report.pairs, of_pairs());
+    let of_first = || all.iter().filter(|pair| pair.a == *first);
+    let caption = format!(
+        "Queries inside A = {first} and inside B, for {} of {} pairs of spaces; --json FILE writes all.",
+        of_first().count(),
+        all.len()
+    );
+    let shown = Table::of(caption, &columns[1..], of_first());
+    let folded = Table::of("All pairs of spaces.", &columns, all).named_by(2);
+    let folded = (of_first().count() < all.len()).then_some(Part::Folded(folded));
+    let parts = once(Part::Table(shown)).chain(folded);
     // Without queries there is nothing to count.
-    let count = match report.spaces.iter().any(|space| space.n_queries > 0) {
-        true => report.pairs.len(),
-        false => 0,
-    };
-    let columns = of_pairs();
-    let all = match others.is_empty() {
-        true => "",
-        false => "; --json FILE writes all",
-    };
-    let shown = Table::of(
-        format!(
-            "Queries inside A = {first} and inside B, for {} of {count} pairs of spaces{all}.",
-            of_first.len()
-        ),
-        &columns[1..],
-        of_first,
-    );
-    let caption = format!("The other {} pairs.", others.len());
-    let rest = Table::of(caption, &columns, others).named_by(2);
-    let mut parts = vec![Part::Table(shown), Part::Folded(rest)];
-    parts.retain(
-        |part| matches!(part, Part::Table(all) | Part::Folded(all) if !all.rows.is_empty()),
-    );
-    (count > 0).then(|| Section::new("Query by query", parts))
+    let are_asked = report.spaces.iter().any(|space| space.n_queries > 0);
+    (are_asked && !all.is_empty()).then(|| Section::new("Query by query", parts))
 }
 
 /// The columns of pairs of spaces A and B.
@@ -302,16 +268,19 @@ fn classes(report: &Report) -> Option<Section> {
             words::bracketed(label.and_then(|label| rate_of(label, "hull")), own)
         },
     );
-    let table = table.explaining(&["(-): the reference has no row of the class."]);
-    let more = labels.len().saturating_sub(CLASSES);
-    let more = (more > 0).then(|| format!("{more} more classes are in by_label.parquet."));
+    let mut table = table.explaining(&["(-): the reference has no row of the class."]);
+    if labels.len() > CLASSES {
+        let all = format!("the first {CLASSES}; by_label.parquet has all.");
+        table.key.push(("class".into(), all));
+    }
     let each = split.iter().map(|space| Part::Folded(by_class(space)));
-    let parts = std::iter::once(Part::Table(table)).chain(more.map(Part::Text));
-    Some(Section::new("By class", parts.chain(each)))
+    let parts = once(Part::Table(table)).chain(each);
+    Some(Section::new("By class", parts))
 }
 
 fn rate_of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
-    label.rates.iter().find(|rate| rate.notion == notion)
+    let mut rates = files::rates(label);
+    rates.find_map(|(id, rate)| (id == notion).then_some(rate))
 }
 
 /// The classes of one space with all rates.
@@ -321,28 +290,20 @@ fn by_class(space: &SpaceReport) -> Table {
         "rows" = label.n_reference, "";
         "queries" = label.n_queries, "";
     };
-    all.extend(space.notions.iter().map(|notion| {
-        let id = &notion.rate.notion;
-        column(&words::named(space, id), "", move |label| {
-            words::share(rate_of(label, id))
-        })
-    }));
-    all.extend(columns! { label: LabelReport;
-        "hull, 95 %" = words::interval(rate_of(label, "hull")), "";
-        "own class" = words::share(label.own_class.as_ref()), "";
-        "own class, 95 %" = words::interval(label.own_class.as_ref()), "";
-    });
+    let ids = space.notions.iter().map(|notion| &*notion.rate.notion);
+    for id in ids.chain(["own_class_hull"]) {
+        let name = words::named(space, id);
+        all.push(column(&name, "", |label| words::share(rate_of(label, id))));
+        all.push(column("95 %", "", |label| {
+            words::interval(rate_of(label, id))
+        }));
+    }
     let caption = format!("{}, by class: rates outside, %.", space.space);
     Table::of(caption, &all, space.labels.iter().take(CLASSES))
 }
 
-/// The contact sheets; the first with a query inside is open.
+/// The contact sheets; the first is open.
 fn pictures(sheets: &[(&SpaceReport, &[u8])]) -> Markup {
-    let certified = |(space, _): &(&SpaceReport, &[u8])| {
-        let mut inside = space.picks.interpolated.iter();
-        inside.any(|pick| !pick.support.is_empty())
-    };
-    let open = sheets.iter().position(certified).unwrap_or(0);
     html! {
         p {
             "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
@@ -353,7 +314,7 @@ fn pictures(sheets: &[(&SpaceReport, &[u8])]) -> Markup {
         @for (place, (space, png)) in sheets.iter().enumerate() {
             @let space = &space.space;
             @let alt = format!("Contact sheet of {space}: the most interpolated and the most extrapolated queries");
-            (html::details(space, place == open, &html::sheet(png, &alt)))
+            (html::details(space, place == 0, &html::sheet(png, &alt)))
         }
     }
 }

@@ -51,12 +51,13 @@ pub fn some(count: u64) -> Option<u64> {
 
 /// A rate in percent, and another in brackets.
 pub fn bracketed(rate: Option<&Rate>, other: Option<&Rate>) -> String {
-    format!("{} ({})", share(rate), share(other))
+    let [rate, other] = [rate, other].map(|rate| or_nothing(share(rate), |share| share));
+    format!("{rate} ({other})")
 }
 
 /// A rate in percent.
-pub fn share(rate: Option<&Rate>) -> String {
-    or_nothing(rate.and_then(|rate| rate.rate), percent)
+pub fn share(rate: Option<&Rate>) -> Option<String> {
+    rate.and_then(|rate| rate.rate).map(percent)
 }
 
 /// The interval of a rate in percent.
