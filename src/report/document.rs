@@ -1,6 +1,7 @@
 //! What a command says, as sections: a terminal shows their texts and tables, a page also figures and pictures.
 
 use super::html;
+use super::numerals::unbroken;
 use super::plot::Figure;
 use super::text_table::{Table, lines, paragraph};
 use maud::{Markup, html};
@@ -76,15 +77,21 @@ pub fn page(title: &str, sections: &[Section], date: &str) -> String {
     html::page(title, &all, date)
 }
 
+/// Names with their meanings, whose numbers keep their units.
+fn meanings(all: &[(String, String)]) -> Markup {
+    let each = all.iter();
+    html::terms(each.map(|(name, meaning)| (name.clone(), unbroken(meaning))))
+}
+
 fn part_markup(part: &Part) -> Markup {
     match part {
-        Part::Text(text) => html! { p { (text) } },
-        Part::Terms(terms) => html::terms(terms.iter().cloned()),
+        Part::Text(text) => html! { p { (unbroken(text)) } },
+        Part::Terms(terms) => meanings(terms),
         Part::Lines(lines) => html::list(lines),
         Part::Table(table) => html! {
             (html::table(table))
             @if !table.key.is_empty() {
-                (html::details("What the names mean", false, &html::terms(table.key.iter().cloned())))
+                (html::details("What the names mean", false, &meanings(&table.key)))
             }
         },
         Part::Folded(table) => html::details(&table.caption, false, &html::table(table)),

@@ -78,7 +78,12 @@ impl Embeddings<'_> {
     ) -> Result<()> {
         let facts = self.facts();
         let beside = schema(&facts, HashMap::new());
-        let (dim, item) = (self.rows.dim() as i32, self.item());
+        let kind = match self.element() {
+            Element::F32 => DataType::Float32,
+            _ => DataType::Float64,
+        };
+        let item = Arc::new(Field::new("item", kind, false));
+        let dim = self.rows.dim() as i32;
         let list = DataType::FixedSizeList(Arc::clone(&item), dim);
         let numbers = Arc::new(Field::new("embedding", list, false));
         let fields = beside.fields().iter().cloned().chain([numbers]);
@@ -87,8 +92,9 @@ impl Embeddings<'_> {
         for part in npy::parts(self.range.clone(), self.rows.dim()) {
             control.check()?;
             let numbers = self.numbers(&part)?;
-            let rows: Vec<SourceRow> = part.map(|row| self.source_row(row)).collect();
-            let whole = batch(&beside, &facts, &rows).and_then(|beside| {
+            let places = part.map(|row| row - self.range.start);
+            let rows = places.map(|place| (place, self.source.number(place)));
+            let whole = batch(&beside, &facts, &rows.collect::<Vec<_>>()).and_then(|beside| {
                 let list = FixedSizeListArray::try_new(Arc::clone(&item), dim, numbers, None)?;
                 let mut columns = beside.columns().to_vec();
                 columns.push(Arc::new(list));
@@ -116,31 +122,15 @@ impl Embeddings<'_> {
         all
     }
 
-    /// The numbers of a row as a field.
-    fn item(&self) -> Arc<Field> {
-        let kind = match self.element() {
-            Element::F32 => DataType::Float32,
-            _ => DataType::Float64,
-        };
-        Arc::new(Field::new("item", kind, false))
-    }
-
     /// The numbers of consecutive rows.
     fn numbers(&self, part: &Range<usize>) -> Result<ArrayRef> {
-        let count = part.len() * self.rows.dim();
-        if self.element() == Element::F32 {
-            let mut values = vec![0.0; count];
-            self.rows.read_f32(part.start, &mut values)?;
-            return Ok(Arc::new(Float32Array::from(values)));
-        }
-        let mut values = vec![0.0; count];
+        let mut values = vec![0.0; part.len() * self.rows.dim()];
         self.rows.read_f64(part.start, &mut values)?;
-        Ok(Arc::new(Float64Array::from(values)))
-    }
-
-    fn source_row(&self, row: usize) -> SourceRow {
-        let place = row - self.range.start;
-        (place, self.source.number(place))
+        let single = || values.iter().map(|value| *value as f32);
+        Ok(match self.element() {
+            Element::F32 => Arc::new(Float32Array::from_iter_values(single())),
+            _ => Arc::new(Float64Array::from(values)),
+        })
     }
 }
 

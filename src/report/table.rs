@@ -11,7 +11,8 @@ use crate::study::rate::{Quantiles, Rate};
 use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
 use indexmap::IndexMap;
 use itertools::Itertools;
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
+use std::fmt::Display;
 
 /// A line of the summary: its name, and its text; a line without text is left out.
 type Line = (&'static str, String);
@@ -62,11 +63,10 @@ fn seconds(stages: &IndexMap<String, f64>) -> String {
     texts.join(", ").replace('_', " ")
 }
 
-/// Counts by name.
-fn counts(counts: &BTreeMap<String, u64>) -> String {
-    let mut texts = counts
-        .iter()
-        .map(|(name, &n)| format!("{name} {}", grouped(n)));
+/// Counts, each before its name.
+fn counts(all: impl IntoIterator<Item = (impl Display, impl Borrow<u64>)>) -> String {
+    let each = all.into_iter();
+    let mut texts = each.map(|(name, count)| format!("{} {name}", grouped(*count.borrow())));
     texts.join(", ").replace('_', " ")
 }
 
@@ -90,14 +90,14 @@ pub fn notions(notions: &[NotionSummary], queries: u64) -> String {
 
 fn verdicts(hull: &HullSummary) -> Vec<Line> {
     let verdicts = [
-        (hull.inside, "inside"),
-        (hull.outside, "outside"),
-        (hull.undecided, "undecided"),
+        ("inside", hull.inside),
+        ("outside", hull.outside),
+        ("undecided", hull.undecided),
     ];
     let proofs = [
-        (hull.exact, "exactly inside"),
-        (hull.tolerance, "inside within the tolerance"),
-        (hull.separated, "separated"),
+        ("exactly inside", hull.exact),
+        ("inside within the tolerance", hull.tolerance),
+        ("separated", hull.separated),
     ];
     let rate = hull.extrapolation_rate.zip(hull.interval95);
     let rate = rate.map(|(rate, ends)| {
@@ -114,8 +114,8 @@ fn verdicts(hull: &HullSummary) -> Vec<Line> {
         cost += &format!("; the solver uses only the {extreme} extreme rows");
     }
     vec![
-        ("verdicts", named(verdicts)),
-        ("proved", named(proofs)),
+        ("verdicts", counts(verdicts)),
+        ("proved", counts(proofs)),
         ("extrapolation rate", rate.unwrap_or_default()),
         ("decided in stage", counts(&hull.settled_by)),
         ("undecided because", counts(&hull.undecided_because)),
@@ -125,14 +125,6 @@ fn verdicts(hull: &HullSummary) -> Vec<Line> {
         ("distance, upper bound", quantiles(&hull.distance_upper, "")),
         ("relative gap", quantiles(&hull.gap, "")),
     ]
-}
-
-/// Counts, each before its name.
-fn named(all: [(u64, &str); 3]) -> String {
-    let mut texts = all
-        .iter()
-        .map(|(n, name)| format!("{} {name}", grouped(*n)));
-    texts.join(", ")
 }
 
 fn nearest(found: &NeighbourSummary, median: Option<f64>) -> Vec<Line> {
@@ -155,16 +147,16 @@ fn nearest(found: &NeighbourSummary, median: Option<f64>) -> Vec<Line> {
 fn self_test(test: &SelfTest) -> Vec<Line> {
     let [inside, rows] = [test.inside, test.rows].map(grouped);
     let left_out = [
-        (test.leave_one_out_inside, "inside the hull of the others"),
-        (test.leave_one_out_outside, "outside"),
-        (test.leave_one_out_undecided, "undecided"),
+        ("inside the hull of the others", test.leave_one_out_inside),
+        ("outside", test.leave_one_out_outside),
+        ("undecided", test.leave_one_out_undecided),
     ];
     vec![
         (
             "self-test",
             format!("{inside} of {rows} reference rows inside"),
         ),
-        ("left out", named(left_out)),
+        ("left out", counts(left_out)),
     ]
 }
 

@@ -10,7 +10,7 @@ use crate::report::numerals::{grouped, number, percent, probability};
 use crate::report::text_table::Table;
 use crate::store::file;
 use crate::study::outcomes::{
-    Comparison, Difference, Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk,
+    Comparison, Difference, Measured, NotionOutcomes, OutcomeKind, Outcomes, Risk,
 };
 use std::mem::swap;
 use std::path::Path;
@@ -86,16 +86,6 @@ pub fn section(outcomes: &Outcomes) -> Section {
     Section::new(format!("Which notion predicts {target}?"), parts)
 }
 
-/// A number, or why it is missing; nothing where that reason is `known` from another column.
-fn said<T>(
-    found: &Measured<T>,
-    known: Option<Missing>,
-    write: impl FnOnce(&T) -> String,
-) -> Option<String> {
-    let is_new = found.value().is_some() || found.missing() != known;
-    is_new.then(|| shown(found, write))
-}
-
 /// The columns of the rates inside and outside.
 fn of_sides(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
     let risk = move |found: &Measured<Risk>| shown(found, |found| words::risk(kind, found));
@@ -127,7 +117,7 @@ fn of_scores(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
             "the probability that an error (a query of the second set) has a larger score than another, ties half; 0.5 is \
              chance; with DeLong's interval.";
         "95 %" = row.auroc.value().map(|found| shown(&found.interval95, areas)), "";
-        "in class" = said(&row.within_classes, row.auroc.missing(), |found| area(found.auroc)),
+        "in class" = shown(&row.within_classes, |found| area(found.auroc)),
             "AUROC over pairs of queries of one class.";
         "AP" = row.precision.value().map(|found| area(found.average)),
             "average precision; that of chance is the share of errors.";
@@ -136,7 +126,7 @@ fn of_scores(kind: &OutcomeKind) -> Vec<TableColumn<'_, NotionOutcomes>> {
         "AURC" = row.aurc.value().map(|found| risk(found.aurc)),
             "area under risk against coverage, the least extrapolated accepted first.";
         "E-AURC" = row.aurc.value().map(|found| risk(found.excess)), "its excess over the best possible order.";
-        "adds, p" = said(&row.adds, row.auroc.missing(), |found| probability(found.p_value)),
+        "adds, p" = shown(&row.adds, |found| probability(found.p_value)),
             "logistic regression: does the score add to the nearest distance as a predictor? Likelihood-ratio test.";
     }
 }

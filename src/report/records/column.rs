@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::hull::{Answer, Bracket, Verdict};
-use crate::notion::{Notion, Type, Value};
-use crate::report::columns::{RowNumber, TableColumn, as_field, column, columns};
+use crate::notion::{Notion, Value};
+use crate::report::columns::{RowNumber, TableColumn, column, columns};
 use crate::rows::{Provenance, Rows};
 use crate::study::analyze::AnalysisPlan;
 use crate::study::compare::{QuerySet, RowContext};
@@ -63,29 +63,32 @@ pub(in crate::report) fn provenance<'r>(
     rows: &'r dyn Rows,
     what: &str,
 ) -> Vec<TableColumn<'r, u64>> {
-    let Some(known) = rows.provenance() else {
-        return Vec::new();
-    };
     let (of, file) = (format!("of {what}"), format!("file that {what} is in"));
     let in_file = format!("row number of {what} in that file, from 0");
-    let columns = columns! { row: u64;
-        "id" = known.id(*row), &format!("id {of}");
-        "file" = known.file_row(*row).map(|at| at.file), &file;
-        "row_in_file" = known.file_row(*row).map(|at| RowNumber(at.row)), &in_file;
-        "label" = known.label(*row), &format!("label {of}");
-    };
-    // Where each row is a file, its number in the file says nothing.
-    let are_in_files = known.has_files() && !known.are_files();
-    let there = [
-        known.has_ids(),
-        known.has_files(),
-        are_in_files,
-        known.has_labels(),
-    ];
-    let columns = columns.into_iter().zip(there);
-    columns
-        .filter_map(|(column, there)| there.then_some(column))
-        .collect()
+    of_provenance(rows, |known| {
+        columns! { row: u64;
+            "id" = known.id(*row), &format!("id {of}");
+            "file" = known.file_row(*row).map(|at| at.file), &file;
+            "row_in_file" = known.file_row(*row).map(|at| RowNumber(at.row)), &in_file;
+            "label" = known.label(*row), &format!("label {of}");
+        }
+    })
+}
+
+/// Those of four columns about ids, files, row numbers in files and labels for which these are known.
+fn of_provenance<'r, R>(
+    rows: &'r dyn Rows,
+    columns: impl Fn(&'r Provenance) -> Vec<TableColumn<'r, R>>,
+) -> Vec<TableColumn<'r, R>> {
+    let all = rows.provenance().into_iter().flat_map(|known| {
+        // Where each row is a file, its number in the file says nothing.
+        let are_in_files = known.has_files() && !known.are_files();
+        let (ids, labels) = (known.has_ids(), known.has_labels());
+        let there = [ids, known.has_files(), are_in_files, labels];
+        let columns = columns(known).into_iter().zip(there);
+        columns.filter_map(|(column, there)| there.then_some(column))
+    });
+    all.collect()
 }
 
 /// The name of each query's set, if there are several sets.
@@ -224,28 +227,16 @@ fn of_neighbours(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
     let mut all = columns! { record: Record;
         "neighbour_rows" = of_each(record, |near| near.row), "row numbers, nearest first";
     };
-    for known in provenance(reference, "it") {
-        let (name, help) = match known.name.as_str() {
-            "id" => ("neighbour_ids", "their ids"),
-            "file" => ("neighbour_files", "their files"),
-            "row_in_file" => (
-                "neighbour_rows_in_file",
-                "their row numbers in those files, from 0",
-            ),
-            _ => ("neighbour_labels", "their labels"),
-        };
-        all.push(match known.of {
-            Type::Row => column(name, help, move |record| {
-                of_each(record, |near| match known.value(&near.row) {
-                    Value::Row(row) => row,
-                    _ => 0,
-                })
-            }),
-            _ => column(name, help, move |record| {
-                of_each(record, |near| as_field(known.value(&near.row)))
-            }),
-        });
-    }
+    all.extend(of_provenance(reference, |known| columns! { record: Record;
+        "neighbour_ids" = of_each(record, |near| known.id(near.row).unwrap_or_default().to_string()),
+            "their ids";
+        "neighbour_files" = of_each(record, |near| known.file_row(near.row).map_or("", |at| at.file).to_string()),
+            "their files";
+        "neighbour_rows_in_file" = of_each(record, |near| known.file_row(near.row).map_or(0, |at| at.row)),
+            "their row numbers in those files, from 0";
+        "neighbour_labels" = of_each(record, |near| known.label(near.row).unwrap_or_default().to_string()),
+            "their labels";
+    }));
     all.extend(columns! { record: Record;
         "neighbour_distances" = of_each(record, |near| near.distance), "their distances, in the metric";
     });
