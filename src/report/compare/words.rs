@@ -49,10 +49,11 @@ pub fn some(count: u64) -> Option<u64> {
     Some(count).filter(|&count| count > 0)
 }
 
-/// A rate in percent, and another in brackets.
+/// A rate in percent, if it is known, and another in brackets.
 pub fn bracketed(rate: Option<&Rate>, other: Option<&Rate>) -> String {
-    let [rate, other] = [rate, other].map(|rate| or_nothing(share(rate), |share| share));
-    format!("{rate} ({other})")
+    let rate = share(rate).map(|share| share + " ");
+    let other = or_nothing(share(other), |share| share);
+    format!("{}({other})", rate.unwrap_or_default())
 }
 
 /// A rate in percent.
