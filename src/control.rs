@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The current stage of the work, for a progress bar.
@@ -57,9 +57,12 @@ pub struct Progress {
     pub scan_seconds: f64,
 }
 
-/// Shared between the working threads and the front end.
+/// Shared between the working threads and the front end: a clone is the same control.
+#[derive(Debug, Clone, Default)]
+pub struct Control(Arc<Counters>);
+
 #[derive(Debug, Default)]
-pub struct Control {
+struct Counters {
     stop: AtomicBool,
     at: Mutex<At>,
     done: AtomicU64,
@@ -83,12 +86,12 @@ struct At {
 impl Control {
     /// Ask all work under this control to end with [`Error::Interrupted`].
     pub fn stop(&self) {
-        self.stop.store(true, Relaxed);
+        self.0.stop.store(true, Relaxed);
     }
 
     /// [`Error::Interrupted`] once [`Control::stop`] was called.
     pub fn check(&self) -> Result<()> {
-        if self.stop.load(Relaxed) {
+        if self.0.stop.load(Relaxed) {
             Err(Error::Interrupted)
         } else {
             Ok(())
@@ -105,10 +108,10 @@ impl Control {
         let mut at = self.at();
         at.stage = stage;
         at.notion = at.next.clone();
-        self.done.store(done, Relaxed);
-        self.total.store(total, Relaxed);
-        self.round.store(0, Relaxed);
-        self.open.store(0, Relaxed);
+        self.0.done.store(done, Relaxed);
+        self.0.total.store(total, Relaxed);
+        self.0.round.store(0, Relaxed);
+        self.0.open.store(0, Relaxed);
     }
 
     /// Runs the work of a notion: the stages that `work` begins belong to the notion.
@@ -122,12 +125,12 @@ impl Control {
     /// The current stage. The lock is held while a stage begins and while a snapshot is taken, so that no snapshot mixes two stages.
     fn at(&self) -> MutexGuard<'_, At> {
         // A poisoned lock still holds a whole stage.
-        self.at.lock().unwrap_or_else(|held| held.into_inner())
+        self.0.at.lock().unwrap_or_else(|held| held.into_inner())
     }
 
     /// Count finished units of the stage.
     pub fn advance(&self, units: u64) {
-        self.done.fetch_add(units, Relaxed);
+        self.0.done.fetch_add(units, Relaxed);
     }
 
     /// Count finished units of a stage, if it is the current one: the same pass over rows may be part of several stages.
@@ -139,30 +142,32 @@ impl Control {
 
     /// State how many units of the stage are done, where not all of them were counted one by one.
     pub fn reach(&self, done: u64) {
-        self.done.store(done, Relaxed);
+        self.0.done.store(done, Relaxed);
     }
 
     /// State the round and the number of open queries.
     pub fn round(&self, round: u64, open: u64) {
-        self.round.store(round, Relaxed);
-        self.open.store(open, Relaxed);
+        self.0.round.store(round, Relaxed);
+        self.0.open.store(open, Relaxed);
     }
 
     /// Count the operations (a multiply and an add are two) and wall time of a scan.
     pub fn scanned(&self, flop: u64, time: Duration) {
-        self.flop.fetch_add(flop, Relaxed);
-        self.scan_nanoseconds
+        self.0.flop.fetch_add(flop, Relaxed);
+        self.0
+            .scan_nanoseconds
             .fetch_add(time.as_nanos() as u64, Relaxed);
     }
 
     /// Sets the name of the current part of a larger job; empty for none.
     pub fn set_task(&self, task: impl Into<String>) {
-        *self.task.lock().unwrap_or_else(|held| held.into_inner()) = task.into();
+        *self.0.task.lock().unwrap_or_else(|held| held.into_inner()) = task.into();
     }
 
     /// The name of the current part of a larger job.
     pub fn task(&self) -> String {
-        self.task
+        self.0
+            .task
             .lock()
             .unwrap_or_else(|held| held.into_inner())
             .clone()
@@ -174,12 +179,12 @@ impl Control {
         Progress {
             stage: at.stage,
             notion: at.notion.clone(),
-            done: self.done.load(Relaxed),
-            total: self.total.load(Relaxed),
-            round: self.round.load(Relaxed),
-            open: self.open.load(Relaxed),
-            flop: self.flop.load(Relaxed),
-            scan_seconds: self.scan_nanoseconds.load(Relaxed) as f64 * 1e-9,
+            done: self.0.done.load(Relaxed),
+            total: self.0.total.load(Relaxed),
+            round: self.0.round.load(Relaxed),
+            open: self.0.open.load(Relaxed),
+            flop: self.0.flop.load(Relaxed),
+            scan_seconds: self.0.scan_nanoseconds.load(Relaxed) as f64 * 1e-9,
         }
     }
 }

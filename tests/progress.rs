@@ -2,7 +2,7 @@
 
 use crate::common::Kept;
 use crate::common::watched::Watched;
-use hullscope::cli::progress::{Advice, JUDGING, PATIENCE, ProgressLines};
+use hullscope::cli::progress::{PATIENCE, ProgressLines};
 use hullscope::control::{Control, Progress, WorkStage};
 use hullscope::notion::Classes;
 use hullscope::notion::registry::Wanted;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn a_line_tells_of_each_finished_task_and_of_long_stages() {
-    let mut lines = ProgressLines::new(&[], PATIENCE);
+    let mut lines = ProgressLines::new("", PATIENCE);
     let start = Instant::now();
     let mut look = |task: &str, stage, seconds| {
         let progress = Progress {
@@ -46,11 +46,7 @@ fn a_line_tells_of_each_finished_task_and_of_long_stages() {
 /// The estimate is printed once, after some seconds, where minutes are left.
 #[test]
 fn a_line_tells_how_long_a_long_stage_will_take() {
-    const ADVICE: Advice = &[
-        &[(WorkStage::Read, "no")],
-        &[(WorkStage::Hull, "--no-distance is quicker")],
-    ];
-    let mut lines = ProgressLines::new(ADVICE, PATIENCE);
+    let mut lines = ProgressLines::new("compare", PATIENCE);
     let start = Instant::now();
     let mut look = |done, total, seconds| {
         let progress = Progress {
@@ -66,12 +62,12 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
     let said = look(5, 100, 10);
     assert!(
         said[0].starts_with(
-            "pixels: verdicts: about 4 min left, by the 5 % done in 10 s; --no-distance is quicker"
+            "pixels: verdicts: about 4 min left, by the 5 % done in 10 s; --no-distance and fewer"
         ),
         "{said:?}"
     );
     assert!(look(6, 100, 12).is_empty(), "it was said");
-    let mut quick = ProgressLines::new(&[], PATIENCE);
+    let mut quick = ProgressLines::new("", PATIENCE);
     let most = Progress {
         done: 90,
         total: 100,
@@ -89,7 +85,7 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
 /// covers all blocks.
 #[test]
 fn a_stage_in_blocks_is_one_stage() {
-    let mut lines = ProgressLines::new(&[JUDGING], PATIENCE);
+    let mut lines = ProgressLines::new("analyze", PATIENCE);
     let start = Instant::now();
     let mut look = |stage, notion: &str, done, seconds| {
         let progress = Progress {
@@ -135,7 +131,7 @@ fn a_stage_in_blocks_is_one_stage() {
 #[test]
 fn the_advice_of_a_notion_names_it() {
     let check = |stage, notion: &str, total, name: &str, advice: &str| {
-        let mut lines = ProgressLines::new(&[JUDGING], PATIENCE);
+        let mut lines = ProgressLines::new("analyze", PATIENCE);
         let start = Instant::now();
         let mut look = |done, seconds| {
             let progress = Progress {
@@ -239,7 +235,7 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
 /// that the total of the notion delaunay is `delaunay_queries`.
 fn watched(plan: &AnalysisPlan, delaunay_queries: u64) -> Vec<String> {
     let control = Control::default();
-    let lines = Mutex::new((ProgressLines::new(&[JUDGING], Duration::ZERO), Vec::new()));
+    let lines = Mutex::new((ProgressLines::new("analyze", Duration::ZERO), Vec::new()));
     // Lines are printed whenever rows are read.
     let look = |_| {
         let mut lines = lines.lock().unwrap();

@@ -1,19 +1,16 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
-use super::judge::{Judging, TargetArgs};
-use super::progress::{ASKING, Advice, JUDGING};
-use super::run::RunArgs;
-use crate::control::{Control, WorkStage};
-use crate::error::{Error, Result};
+use super::judge::JudgeArgs;
+use crate::control::Control;
+use crate::error::Result;
 use crate::job::inputs::JudgedInputs;
 use crate::job::judge::Judge;
 use crate::job::judging::{self, ANALYZE, JudgingArgs};
-use crate::job::row_args::{COLUMNS, RowArgs};
+use crate::job::row_args::COLUMNS;
 use crate::store::file;
 use crate::store::hull_file::is_hull;
 use crate::study::analyze::AnalysisPlan;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,13 +41,8 @@ pub struct Args {
     reference: Option<String>,
     /// The rows to ask about
     queries: Option<String>,
-    #[command(flatten)]
-    targets: TargetArgs,
-    /// Write a certificate for each verdict (.parquet), for `hullscope verify`
-    #[arg(long, value_name = "FILE", conflicts_with = "no_hull")]
-    certificates: Option<PathBuf>,
     /// Compute no hull verdicts
-    #[arg(long, conflicts_with = "distance")]
+    #[arg(long, conflicts_with_all = ["distance", "certificates"])]
     no_hull: bool,
     /// Before the queries, judge N reference rows (all must be inside), and then each against all other rows
     #[arg(
@@ -66,23 +58,11 @@ pub struct Args {
     #[command(flatten)]
     judging: JudgingArgs,
     #[command(flatten)]
-    rows: RowArgs,
-    #[command(flatten)]
-    run: RunArgs,
+    judge: JudgeArgs,
 }
 
-/// Options that make each stage faster.
-const QUICKER: Advice = &[
-    &[(
-        WorkStage::Hull,
-        "fewer queries (--limit-queries N) are quicker, and so are verdicts without --distance",
-    )],
-    ASKING,
-    JUDGING,
-];
-
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     let sets = [&args.reference, &args.queries].into_iter().flatten();
     let inputs: Vec<String> = sets.cloned().chain(args.judging.files()).collect();
     let open = || {
@@ -93,34 +73,25 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         Ok((both_sets(args, control)?, plan))
     };
     if args.help_columns {
-        let bar = args.run.begin_reading(control)?;
+        let bar = args.judge.run.begin_reading(control)?;
         let (judged, plan) = open()?;
         drop(bar);
         let judge = Judge::new(super::command_line(), judged, plan);
         return file::print(&judge.help_columns()?);
     }
-    let judging = Judging {
-        run: &args.run,
-        rows: &args.rows,
-        targets: &args.targets,
-        certificates: args.certificates.as_deref(),
-        advice: QUICKER,
-    };
-    judging.judge(&inputs, control, open)
+    (args.judge).judge("analyze", &inputs, control, open)
 }
 
 /// Both sets; the reference may be a `.hull` file of `hullscope fit`.
 fn both_sets(args: &Args, control: &Control) -> Result<JudgedInputs> {
-    let named = args.reference.as_deref().zip(args.queries.as_deref());
-    let Some((hull, queries)) = named.filter(|(reference, _)| is_hull(Path::new(reference))) else {
-        return args.rows.not_fitted(named, control);
-    };
-    let fitted = args.rows.fitted(Path::new(hull), queries, None, control)?;
-    match &fitted.space {
-        Some(space) if args.certificates.is_some() => Err(Error::Usage(format!(
-            "certificates are checked against the rows of a file, and those of {hull} are in the space {space}; use \
-             hullscope compare --certificates"
-        ))),
-        _ => Ok(fitted),
+    let (rows, named) = (
+        &args.judge.rows,
+        args.reference.as_deref().zip(args.queries.as_deref()),
+    );
+    match named {
+        Some((hull, queries)) if is_hull(Path::new(hull)) => {
+            rows.fitted(Path::new(hull), queries, None, control)
+        }
+        _ => rows.not_fitted(named, control),
     }
 }

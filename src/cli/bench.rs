@@ -10,7 +10,6 @@ use crate::report::bench::{self as show, BenchContext};
 use crate::report::plot;
 use crate::warnings::Warnings;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +47,7 @@ pub struct Args {
 }
 
 /// Runs the command. Exit code 1 if an engine's answers differ from the CPU's.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
+pub fn run(args: &Args, control: &Control) -> Result<u8> {
     let plan = args.plan.clone().with_curves(args.plot.is_some());
     plan.check()?;
     check_memory(&plan)?;

@@ -1,8 +1,7 @@
 //! `hullscope compare`: the same queries through several spaces.
 
-use super::progress::{ASKING, Advice, JUDGING};
 use super::run::RunArgs;
-use crate::control::{Control, WorkStage};
+use crate::control::Control;
 use crate::error::Result;
 use crate::job::compare::Options;
 use crate::job::guard::Outputs;
@@ -10,17 +9,6 @@ use crate::job::row_args::COLUMNS;
 use crate::job::{self, judging, results};
 use crate::store::file;
 use std::path::PathBuf;
-use std::sync::Arc;
-
-/// Options that make each stage faster.
-const QUICKER: Advice = &[
-    &[(
-        WorkStage::Hull,
-        "--no-distance and fewer queries (--limit-queries N) are quicker",
-    )],
-    ASKING,
-    JUDGING,
-];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,7 +63,7 @@ fn examples() -> String {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     let what = &args.what;
     let specs = what.specs()?;
     what.plan().analysis.check()?;
@@ -94,7 +82,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         results::check(folder, &what.owner(known), what.replace)?;
     }
     let memory = what.rows.memory;
-    let done = args.run.run(memory, QUICKER, control, |engine, opened| {
+    let done = args.run.run(memory, "compare", control, |engine, opened| {
         let job = what.open(&command, specs, control)?;
         opened();
         job.run(engine, folder, control)

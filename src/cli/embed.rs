@@ -5,7 +5,6 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::job::embed::Options;
 use crate::store::file;
-use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +28,9 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     let plan = args.what.plan()?;
-    let bar = args.manner.begin(control, &[])?;
+    let bar = args.manner.begin(control, "embed")?;
     let written = plan.run(&super::command_line(), control)?;
     drop(bar);
     args.manner.note(written.notes);

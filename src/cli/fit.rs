@@ -1,12 +1,10 @@
 //! `hullscope fit`: a reference with everything that can be computed before the first query, in a file for `score` and
 //! `analyze`.
 
-use super::progress::JUDGING;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::fit::Options;
-use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,16 +26,14 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     let (what, manner) = (&args.what, &args.run.manner);
     what.check()?;
     let int8 = args.run.backend.allows_int8();
     let memory = what.rows.memory;
-    let done = args
-        .run
-        .run(memory, &[JUDGING], control, |engine, opened| {
-            what.run(engine, int8, opened, control)
-        })?;
+    let done = args.run.run(memory, "fit", control, |engine, opened| {
+        what.run(engine, int8, opened, control)
+    })?;
     manner.note(done.notes);
     manner.tell(&done.line);
     Ok(())

@@ -3,12 +3,11 @@
 
 use crate::control::Control;
 use crate::store::file::tell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Stops the work under `control` when the program receives such a signal.
-pub fn stop_when_asked(control: &Arc<Control>) {
-    let control = Arc::clone(control);
+pub fn stop_when_asked(control: &Control) {
+    let control = control.clone();
     let asked = AtomicBool::new(false);
     let handler = move || {
         if asked.swap(true, Ordering::Relaxed) {

@@ -1,6 +1,5 @@
 //! What `analyze` and `score` have in common: they open two sets, judge the queries, and show the summary.
 
-use super::progress::Advice;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
@@ -10,49 +9,34 @@ use crate::job::row_args::RowArgs;
 use crate::report::{json, table};
 use crate::study::analyze::AnalysisPlan;
 use indexmap::IndexMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-/// The files of a command that judges queries.
-#[derive(Debug, clap::Args)]
-pub(super) struct TargetArgs {
-    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl (- for CSV on stdout, without the table)
-    #[arg(short, long, value_name = "FILE|-")]
-    output: Option<PathBuf>,
-    /// Write the summary as JSON (- for stdout)
-    #[arg(long, value_name = "FILE|-")]
-    json: Option<String>,
-}
-
 /// The options of a command that judges queries.
-pub(super) struct Judging<'a> {
-    pub run: &'a RunArgs,
-    pub rows: &'a RowArgs,
-    pub targets: &'a TargetArgs,
-    pub certificates: Option<&'a Path>,
-    pub advice: Advice,
+#[derive(Debug, clap::Args)]
+pub(super) struct JudgeArgs {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    pub rows: RowArgs,
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
-impl Judging<'_> {
+impl JudgeArgs {
     /// Judges the queries of the sets that `open` returns, by the plan that it returns; `inputs` is every file, folder and
-    /// pattern that is read.
+    /// pattern that is read, and `command` the subcommand.
     pub fn judge(
         &self,
+        command: &'static str,
         inputs: &[String],
-        control: &Arc<Control>,
+        control: &Control,
         open: impl FnOnce() -> Result<(JudgedInputs, AnalysisPlan)>,
     ) -> Result<()> {
-        let targets = Targets {
-            records: self.targets.output.as_deref(),
-            certificates: self.certificates,
-            json: self.targets.json.as_deref(),
-        };
+        let (targets, memory) = (&self.targets, self.rows.memory);
         targets.check(inputs)?;
         let started = Instant::now();
         let since = || started.elapsed().as_secs_f64();
-        let memory = self.rows.memory;
-        let (judge, summary) = (self.run).run(memory, self.advice, control, |engine, opened| {
+        let (judge, summary) = (self.run).run(memory, command, control, |engine, opened| {
             let backend = since();
             let (judged, plan) = open()?;
             opened();
@@ -61,7 +45,7 @@ impl Judging<'_> {
                 ("read".into(), since() - backend),
             ]);
             let judge = Judge::new(super::command_line(), judged, plan);
-            let mut summary = judge.run(&targets, self.rows.budget(), engine, control)?;
+            let mut summary = judge.run(targets, self.rows.budget(), engine, control)?;
             seconds.append(&mut summary.seconds);
             seconds.insert("total".into(), since());
             summary.seconds = seconds;

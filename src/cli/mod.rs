@@ -29,7 +29,6 @@ use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// Is a sample an interpolation or an extrapolation of a data set? Convex-hull verdicts with proofs, and exact
 /// nearest neighbours, for millions of embeddings.
@@ -74,7 +73,7 @@ pub fn run(words: Vec<OsString>) -> u8 {
             return message.exit_code() as u8;
         }
     };
-    let control = Arc::new(Control::default());
+    let control = Control::default();
     interrupt::stop_when_asked(&control);
     let done = |outcome: Result<()>| outcome.map(|()| 0);
     let outcome = match &cli.command {

@@ -1,23 +1,11 @@
 //! `hullscope paper`: the experiments of "Learning in High Dimension Always Amounts to Extrapolation".
 
-use super::progress::Advice;
 use super::run::RunArgs;
-use crate::control::{self, Control};
+use crate::control::Control;
 use crate::error::Result;
 use crate::job::paper::{Options, write};
 use crate::report::paper::{self as show, Collection};
 use crate::store::file;
-use std::sync::Arc;
-
-/// Options that make each stage faster.
-const QUICKER: Advice = &[&[
-    (
-        control::WorkStage::Trials,
-        "--quick and fewer --trials are quicker",
-    ),
-    (control::WorkStage::Hull, "--quick is quicker"),
-    (control::WorkStage::LeaveOneOut, "--quick is quicker"),
-]];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +32,7 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     let (what, manner) = (&args.what, &args.run.manner);
     if what.help_columns {
         return file::print(&show::help());
@@ -52,7 +40,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let plan = what.plan()?;
     let command = super::command_line();
     let memory = what.rows.memory;
-    let made = args.run.run(memory, QUICKER, control, |engine, opened| {
+    let made = args.run.run(memory, "paper", control, |engine, opened| {
         let sets = plan.open(control)?;
         opened();
         sets.run(&command, engine, control)

@@ -5,7 +5,7 @@
 
 mod lines;
 
-pub use lines::{ASKING, Advice, JUDGING, PATIENCE, ProgressLines};
+pub use lines::{PATIENCE, ProgressLines};
 
 use crate::control::{Control, Progress, WorkStage};
 use crate::store::file;
@@ -37,15 +37,15 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Starts the display; `advice` is about the command's options that make stages faster.
-    pub fn start(control: &Arc<Control>, shown: Shown, advice: Advice) -> Self {
+    /// Starts the display for a subcommand.
+    pub fn start(control: &Control, shown: Shown, command: &'static str) -> Self {
         let done = Arc::new(AtomicBool::new(false));
-        let (control, stop) = (Arc::clone(control), Arc::clone(&done));
+        let (control, stop) = (control.clone(), Arc::clone(&done));
         let bar = shown == Shown::Auto && std::io::stderr().is_terminal();
         let thread = (shown != Shown::None).then(|| {
             std::thread::spawn(move || match bar {
                 true => draw(&control, &stop),
-                false => tell(&control, &stop, ProgressLines::new(advice, PATIENCE)),
+                false => tell(&control, &stop, ProgressLines::new(command, PATIENCE)),
             })
         });
         Bar { done, thread }
@@ -79,16 +79,12 @@ fn draw(control: &Control, stop: &AtomicBool) {
     let mut seen = None;
     while !stop.load(Relaxed) {
         let now = control.progress();
-        let work = Some((of(&control.task()) + &name(&now), now.total > 0));
-        let fresh = seen != work;
-        if let Some((name, known)) = work.clone().filter(|_| fresh) {
-            bar.reset();
-            bar.set_style(style(known));
-            bar.set_prefix(name);
-        }
         bar.set_length(now.total.max(1));
         bar.set_position(now.done.min(now.total.max(1)));
-        if fresh {
+        let work = Some((of(&control.task()) + &name(&now), now.total > 0));
+        if let Some((name, known)) = work.clone().filter(|_| seen != work) {
+            bar.set_style(style(known));
+            bar.set_prefix(name);
             // Work that was done before the bar started does not count towards the speed.
             bar.reset_eta();
             seen = work;

@@ -1,7 +1,7 @@
 //! What every command does: it starts worker threads, shows its progress, prints notes, and with a reference opens an
 //! engine.
 
-use super::progress::{Advice, Bar, Shown};
+use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::backend::BackendArgs;
@@ -9,7 +9,6 @@ use crate::scan::Engine;
 use crate::store::file;
 use clap::Args;
 use std::fmt::Display;
-use std::sync::Arc;
 
 /// Worker threads, and what is printed beside the results.
 #[derive(Debug, Args)]
@@ -55,14 +54,14 @@ impl Manner {
             .map_err(|error| Error::Usage(format!("{wanted} threads cannot be started: {error}")))
     }
 
-    /// Starts the worker threads and the display of progress.
-    pub fn begin(&self, control: &Arc<Control>, advice: Advice) -> Result<Bar> {
+    /// Starts the worker threads and the display of progress for a subcommand.
+    pub fn begin(&self, control: &Control, command: &'static str) -> Result<Bar> {
         self.start_threads()?;
         let shown = match self.quiet {
             true => Shown::None,
             false => self.progress,
         };
-        Ok(Bar::start(control, shown, advice))
+        Ok(Bar::start(control, shown, command))
     }
 
     /// Prints a line on stderr, unless --quiet.
@@ -86,18 +85,18 @@ impl RunArgs {
     pub fn run<T>(
         &self,
         memory: Option<u64>,
-        advice: Advice,
-        control: &Arc<Control>,
+        command: &'static str,
+        control: &Control,
         work: impl FnOnce(&dyn Engine, &dyn Fn()) -> Result<T>,
     ) -> Result<T> {
-        let _bar = self.manner.begin(control, advice)?;
+        let _bar = self.manner.begin(control, command)?;
         let (engine, note) = self.backend.engine(memory, control)?;
         work(&*engine, &|| self.manner.note(&note))
     }
 
     /// Begins a run that opens sets and scans nothing: options of the engine are checked, and none is opened.
-    pub fn begin_reading(&self, control: &Arc<Control>) -> Result<Bar> {
+    pub fn begin_reading(&self, control: &Control) -> Result<Bar> {
         self.backend.check()?;
-        self.manner.begin(control, &[])
+        self.manner.begin(control, "")
     }
 }

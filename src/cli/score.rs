@@ -1,13 +1,10 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
-use super::judge::{Judging, TargetArgs};
-use super::run::RunArgs;
+use super::judge::JudgeArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::job::row_args::RowArgs;
 use crate::study::analyze::AnalysisPlan;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,33 +25,20 @@ pub struct Args {
     reference: PathBuf,
     /// The rows to ask about, or - for the standard input
     queries: String,
-    #[command(flatten)]
-    targets: TargetArgs,
     /// Classes of the queries, where the reference was fitted with labels: a file of one integer a row
     #[arg(long, value_name = "FILE")]
     labels: Option<String>,
     #[command(flatten)]
-    rows: RowArgs,
-    #[command(flatten)]
-    run: RunArgs,
+    judge: JudgeArgs,
 }
 
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     let mut inputs = vec![args.reference.display().to_string(), args.queries.clone()];
     inputs.extend(args.labels.clone());
-    let judging = Judging {
-        run: &args.run,
-        rows: &args.rows,
-        targets: &args.targets,
-        certificates: None,
-        advice: &[],
-    };
-    let (reference, labels) = (&args.reference, args.labels.as_deref());
-    judging.judge(&inputs, control, || {
-        let fitted = args
-            .rows
-            .fitted(reference, &args.queries, labels, control)?;
+    let (rows, labels) = (&args.judge.rows, args.labels.as_deref());
+    args.judge.judge("score", &inputs, control, || {
+        let fitted = rows.fitted(&args.reference, &args.queries, labels, control)?;
         let plan = AnalysisPlan {
             alone: true,
             ..fitted.plan.clone()

@@ -1,8 +1,7 @@
 //! `hullscope sweep`: how often is a new point inside, as N and d grow?
 
-use super::progress::Advice;
 use super::run::RunArgs;
-use crate::control::{Control, WorkStage};
+use crate::control::Control;
 use crate::error::Result;
 use crate::job::guard::Outputs;
 use crate::job::row_args::RowArgs;
@@ -13,7 +12,6 @@ use crate::scan::CpuEngine;
 use crate::store::file;
 use serde_json::json;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,21 +62,8 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// Options that make a sweep of a law faster, and that of a data set.
-const QUICKER: Advice = &[&[
-    (
-        WorkStage::Trials,
-        "fewer --trials and smaller --sizes are quicker",
-    ),
-    (
-        WorkStage::Hull,
-        "fewer --trials and smaller --sizes are quicker",
-    ),
-]];
-const QUICKER_DATA: Advice = &[&[(WorkStage::Hull, "fewer and smaller --sizes are quicker")]];
-
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     if args.help_columns {
         return file::print(&show::help());
     }
@@ -89,17 +74,13 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     output.map_or(Ok(()), check)?;
     plot.map_or(Ok(()), plot::check)?;
     args.what.check(&args.rows)?;
-    let advice = match args.what.of_data() {
-        true => QUICKER_DATA,
-        false => QUICKER,
-    };
     // Where nothing is scanned, a GPU is used only if asked for.
     let swept = match args.what.scans() || args.run.backend.asks_for_gpu() {
-        true => (args.run).run(None, advice, control, |engine, opened| {
+        true => (args.run).run(None, "sweep", control, |engine, opened| {
             args.what.run(&args.rows, engine, opened, control)
         }),
         false => {
-            let _bar = args.run.manner.begin(control, advice)?;
+            let _bar = args.run.manner.begin(control, "sweep")?;
             args.what.run(&args.rows, &CpuEngine, || (), control)
         }
     }?;

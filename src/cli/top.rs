@@ -4,7 +4,6 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::job::top::Options;
 use crate::store::file;
-use std::sync::Arc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +23,6 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+pub fn run(args: &Args, control: &Control) -> Result<()> {
     file::print(&args.what.run(control)?)
 }

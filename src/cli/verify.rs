@@ -14,7 +14,6 @@ use crate::job::row_args::{COLUMNS, RowArgs};
 use crate::job::verify::{Checked, Sets, files};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -63,7 +62,7 @@ pub struct Args {
 }
 
 /// Runs the command; the exit code says whether every certificate holds.
-pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
+pub fn run(args: &Args, control: &Control) -> Result<u8> {
     let named = [&args.reference, &args.queries].into_iter().flatten();
     let inputs = named
         .cloned()
@@ -71,7 +70,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<u8> {
     let outputs = Outputs::files([], args.json.as_deref());
     outputs.check(&inputs.collect::<Vec<_>>())?;
     let started = Instant::now();
-    let bar = args.manner.begin(control, &[])?;
+    let bar = args.manner.begin(control, "verify")?;
     let sets = Sets {
         named: args.reference.as_deref().zip(args.queries.as_deref()),
         rows: &args.rows,

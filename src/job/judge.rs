@@ -14,7 +14,7 @@ use crate::study::notes::leakage;
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
 use std::io::ErrorKind::BrokenPipe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The sets, and what is asked about them.
@@ -24,20 +24,25 @@ pub struct Judge {
     pub context: Context,
 }
 
-/// What is written.
-#[derive(Debug, Default)]
-pub struct Targets<'a> {
-    /// Records as Parquet, Arrow, CSV or JSON lines; `-` for CSV on the standard output.
-    pub records: Option<&'a Path>,
-    pub certificates: Option<&'a Path>,
-    /// The summary.
-    pub json: Option<&'a str>,
+/// The files of a command that judges queries.
+#[derive(Debug, clap::Args)]
+pub struct Targets {
+    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl (- for CSV on stdout, without the table)
+    #[arg(short, long, value_name = "FILE|-")]
+    output: Option<PathBuf>,
+    /// Write a certificate for each verdict (.parquet), for `hullscope verify`
+    #[arg(long, value_name = "FILE")]
+    certificates: Option<PathBuf>,
+    /// Write the summary as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
 }
 
-impl<'a> Targets<'a> {
+impl Targets {
     /// The targets as outputs of a command.
-    pub fn outputs(&self) -> Outputs<'a> {
-        Outputs::files(self.records.into_iter().chain(self.certificates), self.json)
+    pub fn outputs(&self) -> Outputs<'_> {
+        let files = self.output.iter().chain(&self.certificates);
+        Outputs::files(files.map(PathBuf::as_path), self.json.as_deref())
     }
 
     /// Refuses targets that cannot be written, or that are inputs.
@@ -45,12 +50,14 @@ impl<'a> Targets<'a> {
         self.outputs().check(inputs)?;
         self.file().map_or(Ok(()), records::check)?;
         let check = |path| file::check_parquet(path, "certificates");
-        self.certificates.map_or(Ok(()), check)
+        self.certificates.as_deref().map_or(Ok(()), check)
     }
 
     /// The file of the records, if they are not printed.
-    fn file(&self) -> Option<&'a Path> {
-        self.records.filter(|path| *path != Path::new("-"))
+    fn file(&self) -> Option<&Path> {
+        self.output
+            .as_deref()
+            .filter(|path| *path != Path::new("-"))
     }
 }
 
@@ -83,6 +90,13 @@ impl Judge {
         control: &Control,
     ) -> Result<Summary> {
         let Judge { judged, context } = self;
+        if targets.certificates.is_some() && (judged.space.is_some() || !context.plan.hull) {
+            return Err(Error::Usage(
+                "certificates are of hull verdicts about the rows of a file; fit the reference without --space and \
+                 --no-hull, or use hullscope compare --certificates"
+                    .into(),
+            ));
+        }
         let mut writing = Writing::start(targets, self, control)?;
         let sets = Sets {
             reference: &*judged.inputs.reference,
@@ -133,7 +147,7 @@ struct Writing<'r> {
 impl<'r> Writing<'r> {
     fn start(targets: &Targets, judge: &'r Judge, control: &Control) -> Result<Self> {
         let about = judge.about();
-        let paths = [targets.file(), targets.certificates];
+        let paths = [targets.file(), targets.certificates.as_deref()];
         let mut writing = Writing {
             files: RecordFiles::create(&judge.context, &about, paths, control)?,
             stream: None,

@@ -12,28 +12,10 @@ const LONG_TASK: Duration = Duration::from_secs(1);
 /// A stage is estimated after this time, and the estimate is printed if twelve times as much, a minute, is left.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Options that make a stage faster, printed beside its estimate: the first list with an entry for the stage is
-/// used. `{}` stands for the name of the notion that is at work.
-pub type Advice = &'static [&'static [(WorkStage, &'static str)]];
-
-/// Options that make the search for the queries' nearest rows faster.
-pub const ASKING: &[(WorkStage, &str)] = &[(
-    WorkStage::Neighbours,
-    "fewer queries (--limit-queries N) are quicker",
-)];
-
-/// Options that make the work of notions faster, on queries and on left-out rows, for commands with `--notion`.
-pub const JUDGING: &[(WorkStage, &str)] = &[
-    (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),
-    (
-        WorkStage::Notion,
-        "a list of --notion without {} leaves it out",
-    ),
-];
-
 /// What has been seen and printed so far.
 pub struct ProgressLines {
-    advice: Advice,
+    /// The subcommand, whose options are the advice beside estimates.
+    command: &'static str,
     patience: Duration,
     task: String,
     /// When the task began, and when the counters were last read.
@@ -55,10 +37,10 @@ struct Stage {
 }
 
 impl ProgressLines {
-    /// Nothing seen yet; `advice` is printed beside estimates, and the patience is usually [`PATIENCE`].
-    pub fn new(advice: Advice, patience: Duration) -> Self {
+    /// Nothing seen yet of the subcommand `command`; the patience is usually [`PATIENCE`].
+    pub fn new(command: &'static str, patience: Duration) -> Self {
         ProgressLines {
-            advice,
+            command,
             patience,
             task: String::new(),
             begun: Instant::now(),
@@ -153,7 +135,7 @@ impl ProgressLines {
             (left.as_secs_f64() / 60.0).ceil(),
             100.0 * now.done as f64 / now.total as f64,
             spent.as_secs_f64(),
-            quicker(self.advice, now)
+            advice(self.command, now)
         ))
     }
 }
@@ -166,27 +148,43 @@ pub fn of(task: &str) -> String {
     }
 }
 
+/// The options of a subcommand that make a stage faster; `{}` stands for the name of the notion at work.
+fn quicker(command: &str, stage: WorkStage) -> Option<&'static str> {
+    use WorkStage::{Hull, LeaveOneOut, Neighbours, Notion, Trials};
+    Some(match (command, stage) {
+        ("analyze", Hull) => {
+            "fewer queries (--limit-queries N) and verdicts without --distance are quicker"
+        }
+        ("compare", Hull) => "--no-distance and fewer queries (--limit-queries N) are quicker",
+        ("analyze" | "compare", Neighbours) => "fewer queries (--limit-queries N) are quicker",
+        ("analyze" | "compare" | "fit", LeaveOneOut) => "--loo 0 leaves it out",
+        ("analyze" | "compare" | "fit", Notion) => "a list of --notion without {} leaves it out",
+        ("sweep", Trials | Hull) => {
+            "fewer queries (--trials, --limit-queries) and smaller --sizes are quicker"
+        }
+        ("paper", Trials) => "--quick and fewer --trials are quicker",
+        ("paper", Hull | LeaveOneOut) => "--quick is quicker",
+        _ => return None,
+    })
+}
+
 /// The end of a line with options that make a stage faster; empty where none is known.
-fn quicker(advice: Advice, progress: &Progress) -> String {
-    let stage = match progress.notion.as_str() {
-        "" => progress.stage,
-        _ if progress.stage == WorkStage::LeaveOneOut => progress.stage,
-        _ => WorkStage::Notion,
+fn advice(command: &str, progress: &Progress) -> String {
+    let notion = registry::of_id(&progress.notion);
+    let stage = match notion {
+        Some(_) if progress.stage != WorkStage::LeaveOneOut => WorkStage::Notion,
+        _ => progress.stage,
     };
-    let mut all = advice.iter().copied().flatten();
-    let Some((_, what)) = all.find(|(of, _)| *of == stage) else {
+    let Some(what) = quicker(command, stage) else {
         return String::new();
     };
-    let notion = registry::of_id(&progress.notion);
     let what = what.replace("{}", notion.map_or("", |notion| notion.name));
     let every = progress.stage == WorkStage::Notion && progress.total > sampled::MOST as u64;
-    match every && notion.is_some_and(|notion| notion.costly) {
-        true => format!(
-            "; {what}, and in --notion all it judges {} queries",
-            sampled::MOST
-        ),
-        false => format!("; {what}"),
-    }
+    let all = match every && notion.is_some_and(|notion| notion.costly) {
+        true => format!(", and in --notion all it judges {} queries", sampled::MOST),
+        false => String::new(),
+    };
+    format!("; {what}{all}")
 }
 
 /// The name of the current stage; that of a notion's stage has the notion's name.
