@@ -6,14 +6,9 @@
 use super::run::Manner;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::STRICT;
 use crate::job::guard::Outputs;
-use crate::job::images::ImageArgs;
-use crate::job::networks::NetworkArgs;
-use crate::job::row_args::{COLUMNS, RowArgs};
-use crate::job::verify::{Checked, Sets, files};
-use serde_json::{Value, json};
-use std::path::PathBuf;
+use crate::job::row_args::COLUMNS;
+use crate::job::verify::{Checked, Options};
 use std::time::Instant;
 
 const EXAMPLES: &str = "\
@@ -34,88 +29,37 @@ certificate does not hold, if a query has none or two, or if the file is of othe
 #[command(after_long_help = format!("{EXAMPLES}\n\n{COLUMNS}"))]
 #[command(mut_arg("quiet", |quiet| quiet.help("Print nothing; the exit code is the result")))]
 pub struct Args {
-    /// The file that `analyze --certificates` wrote, or the folder of `compare --certificates -o`
-    certificates: PathBuf,
-    /// The reference rows of that analysis (without it: the built-in sample)
-    #[arg(requires = "queries")]
-    reference: Option<String>,
-    /// The queries of that analysis
-    queries: Option<String>,
-    /// Largest residual of an inside certificate whose proof is `tolerance`: its distance from the query as a share of the mean
-    /// distance to its rows, in units of the columns' spreads
-    #[arg(long, value_name = "T", default_value_t = STRICT)]
-    tolerance: f64,
+    #[command(flatten)]
+    what: Options,
     /// Write the result as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
-    #[command(flatten)]
-    rows: RowArgs,
-    #[command(flatten)]
-    images: ImageArgs,
-    #[command(flatten)]
-    networks: NetworkArgs,
-    /// Seed of random spaces, as in the comparison
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    seed: u64,
     #[command(flatten)]
     manner: Manner,
 }
 
 /// Runs the command; the exit code says whether every certificate holds.
 pub fn run(args: &Args, control: &Control) -> Result<u8> {
-    let named = [&args.reference, &args.queries].into_iter().flatten();
-    let inputs = named
-        .cloned()
-        .chain([args.certificates.display().to_string()]);
     let outputs = Outputs::files([], args.json.as_deref());
-    outputs.check(&inputs.collect::<Vec<_>>())?;
+    outputs.check(&args.what.inputs())?;
     let started = Instant::now();
     let bar = args.manner.begin(control, "verify")?;
-    let sets = Sets {
-        named: args.reference.as_deref().zip(args.queries.as_deref()),
-        rows: &args.rows,
-        images: &args.images,
-        networks: &args.networks,
-        seed: args.seed,
-    };
-    let found = files(&args.certificates, &sets, args.tolerance, control)?;
+    let found = args.what.run(control)?;
     drop(bar);
-    let holds = found.iter().all(|found| found.audit.holds());
     let faults = found.iter().flat_map(faults);
     faults.for_each(|line| args.manner.tell(&line));
-    let text = || match args.manner.quiet {
-        true => String::new(),
-        false => found.iter().map(|found| sentence(args, found)).collect(),
-    };
     let seconds = started.elapsed().as_secs_f64();
-    outputs.deliver(|| result(args, &found, holds, seconds), text)?;
-    Ok(u8::from(!holds))
-}
-
-/// The result as JSON.
-fn result(args: &Args, found: &[Checked], holds: bool, seconds: f64) -> Value {
-    let typed = [&args.reference, &args.queries].map(|set| json!(set));
-    let (mut all, [reference, queries]) = match found {
-        [found] if found.space.is_none() => {
-            let sets = found.inputs.as_ref();
-            (
-                found.json(),
-                [0, 1].map(|set| json!(sets.map(|sets| &sets[set]))),
-            )
-        }
-        spaces => {
-            let spaces: Vec<Value> = spaces.iter().map(Checked::json).collect();
-            (json!({ "spaces": spaces }), typed)
-        }
-    };
-    all["inputs"] = json!({
-        "certificates": args.certificates.display().to_string(), "reference": reference, "queries": queries });
-    all["version"] = json!(env!("CARGO_PKG_VERSION"));
-    all["command"] = json!(super::command_line());
-    all["settings"] = json!({ "tolerance": args.tolerance, "rows": args.rows.settings });
-    all["verified"] = json!(holds);
-    all["seconds"] = json!({ "total": seconds });
-    all
+    outputs.deliver(
+        || args.what.json(&found, super::command_line(), seconds),
+        || match args.manner.quiet {
+            true => String::new(),
+            false => found
+                .iter()
+                .map(|found| sentence(&args.what, found))
+                .collect(),
+        },
+    )?;
+    Ok(u8::from(!found.iter().all(|found| found.audit.holds())))
 }
 
 /// The name of the space as the start of a line.
@@ -145,16 +89,16 @@ fn faults(found: &Checked) -> Vec<String> {
 }
 
 /// The result for one file, for the terminal.
-fn sentence(args: &Args, found: &Checked) -> String {
+fn sentence(what: &Options, found: &Checked) -> String {
     let of = of(found);
     let Some(tally) = &found.audit.tally else {
         return format!("{of}no certificate was checked\n");
     };
-    let (holds, rows) = (tally.holds(), args.rows.settings.words());
+    let (holds, rows) = (tally.holds(), what.rows.settings.words());
     let all = holds + tally.failed;
     format!(
         "{of}{holds} of {all} certificates hold: {} inside exactly, {} inside within tolerance ({:e} of the local scale), {} \
          outside, {} about the cone; {} queries are undecided, for which nothing is claimed; rows read {rows}\n",
-        tally.exact, tally.tolerance, args.tolerance, tally.separated, tally.cone, tally.undecided
+        tally.exact, tally.tolerance, what.tolerance, tally.separated, tally.cone, tally.undecided
     )
 }

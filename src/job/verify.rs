@@ -8,24 +8,38 @@ use super::networks::NetworkArgs;
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Claim, Fault, Tally, check};
+use crate::hull::certificate::{Claim, Fault, STRICT, Tally, check};
 use crate::rows::{RowSettings, Rows, sample};
 use crate::space::{Spec, Views, frames};
 use crate::store::InputInfo;
 use crate::store::certificates::{CertificateReader, Counts, Identity, Origin, Problem};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::PathBuf;
 
-/// The sets, and how they are read.
-pub struct Sets<'a> {
-    /// Reference and queries as typed; `None` for the built-in sample.
-    pub named: Option<(&'a str, &'a str)>,
-    pub rows: &'a RowArgs,
-    pub images: &'a ImageArgs,
-    pub networks: &'a NetworkArgs,
-    /// Seed of random spaces.
-    pub seed: u64,
+/// The certificates, the sets that they are about, and how these are read.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The file that `analyze --certificates` wrote, or the folder of `compare --certificates -o`
+    certificates: PathBuf,
+    /// The reference rows of that analysis (without it: the built-in sample)
+    #[arg(requires = "queries")]
+    reference: Option<String>,
+    /// The queries of that analysis
+    queries: Option<String>,
+    /// Largest residual of an inside certificate whose proof is `tolerance`: its distance from the query as a share of the mean
+    /// distance to its rows, in units of the columns' spreads
+    #[arg(long, value_name = "T", default_value_t = STRICT)]
+    pub tolerance: f64,
+    #[command(flatten)]
+    pub rows: RowArgs,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    networks: NetworkArgs,
+    /// Seed of random spaces, as in the comparison
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
 }
 
 /// The certificates of one file.
@@ -53,81 +67,79 @@ pub struct Failure {
 /// The most failures of a file that are described.
 const SHOWN: usize = 10;
 
-/// Checks every certificate of a file, or of the files in a comparison's folder.
-///
-/// Errors: a folder without certificates, sets or networks that cannot be read, and interruption; certificates that do not
-/// hold are in the result.
-pub fn files(
-    certificates: &Path,
-    sets: &Sets<'_>,
-    tolerance: f64,
-    control: &Control,
-) -> Result<Vec<Checked>> {
-    match certificates.is_dir() {
-        true => folder(certificates, sets, tolerance, control),
-        false => file(certificates, sets, tolerance, control).map(|checked| vec![checked]),
+impl Options {
+    /// Every file and folder that is read, as typed.
+    pub fn inputs(&self) -> Vec<String> {
+        let sets = [&self.reference, &self.queries].into_iter().flatten();
+        let certificates = self.certificates.display().to_string();
+        sets.cloned().chain([certificates]).collect()
     }
-}
 
-fn folder(
-    folder: &Path,
-    sets: &Sets<'_>,
-    tolerance: f64,
-    control: &Control,
-) -> Result<Vec<Checked>> {
-    let files = certified(folder)?;
-    let texts: Vec<String> = files.iter().map(|(space, _)| space.clone()).collect();
-    let specs = Spec::parse_all(&texts)?;
-    let mut views = views(sets, &specs, control)?;
-    let given = &sets.rows.settings;
-    let mut all = Vec::new();
-    for (spec, (space, path)) in specs.iter().zip(files) {
-        control.set_task(space.clone());
-        let reader = CertificateReader::open(&path)?;
-        let view = views.view(spec, control)?;
-        let sets = (&*view.reference, &*view.queries);
-        let checked = Checked::of(reader, given, sets, tolerance, control)?;
-        all.push(Checked {
-            space: Some(space),
-            ..checked
-        });
-    }
-    control.set_task("");
-    Ok(all)
-}
-
-fn file(path: &Path, sets: &Sets<'_>, tolerance: f64, control: &Control) -> Result<Checked> {
-    let reader = CertificateReader::open(path)?;
-    let given = &sets.rows.settings;
-    let origin = reader.origin().ok().cloned();
-    // This check comes before the inputs are read: under other options they may not even be readable.
-    let mut checked = match reader.origin_under(given) {
-        Err(problem) => Checked {
-            audit: Audit::of(vec![problem]),
-            ..Checked::default()
-        },
-        Ok(_) => {
-            let inputs = sets.rows.inputs(sets.named, control)?;
-            let pair = (&*inputs.reference, &*inputs.queries);
-            Checked {
-                inputs: Some([InputInfo::of(pair.0), InputInfo::of(pair.1)]),
-                ..Checked::of(reader, given, pair, tolerance, control)?
-            }
+    /// Checks every certificate of a file, or of the files in a comparison's folder.
+    ///
+    /// Errors: a folder without certificates, sets or networks that cannot be read, and interruption; certificates that do not
+    /// hold are in the result.
+    pub fn run(&self, control: &Control) -> Result<Vec<Checked>> {
+        match self.certificates.is_dir() {
+            true => self.folder(control),
+            false => self.file(control).map(|checked| vec![checked]),
         }
-    };
-    checked.advice = origin.and_then(|origin| advice(path, sets, &checked.audit, &origin));
-    Ok(checked)
-}
+    }
 
-impl Checked {
-    /// Checks a file against reference and queries, which were read under the settings `given`. Errors: as [`audit()`].
-    fn of(
+    /// Both sets as typed; `None` for the built-in sample.
+    fn named(&self) -> Option<(&str, &str)> {
+        self.reference.as_deref().zip(self.queries.as_deref())
+    }
+
+    fn folder(&self, control: &Control) -> Result<Vec<Checked>> {
+        let files = certified(&self.certificates)?;
+        let texts: Vec<String> = files.iter().map(|(space, _)| space.clone()).collect();
+        let specs = Spec::parse_all(&texts)?;
+        let mut views = self.views(&specs, control)?;
+        let mut all = Vec::new();
+        for (spec, (space, path)) in specs.iter().zip(files) {
+            control.set_task(space.clone());
+            let reader = CertificateReader::open(&path)?;
+            let view = views.view(spec, control)?;
+            let checked = self.check(reader, (&*view.reference, &*view.queries), control)?;
+            all.push(Checked {
+                space: Some(space),
+                ..checked
+            });
+        }
+        control.set_task("");
+        Ok(all)
+    }
+
+    fn file(&self, control: &Control) -> Result<Checked> {
+        let reader = CertificateReader::open(&self.certificates)?;
+        let origin = reader.origin().ok().cloned();
+        // This check comes before the inputs are read: under other options they may not even be readable.
+        let mut checked = match reader.origin_under(&self.rows.settings) {
+            Err(problem) => Checked {
+                audit: Audit::of(vec![problem]),
+                ..Checked::default()
+            },
+            Ok(_) => {
+                let inputs = self.rows.inputs(self.named(), control)?;
+                let pair = (&*inputs.reference, &*inputs.queries);
+                Checked {
+                    inputs: Some([InputInfo::of(pair.0), InputInfo::of(pair.1)]),
+                    ..self.check(reader, pair, control)?
+                }
+            }
+        };
+        checked.advice = origin.and_then(|origin| self.advice(&checked.audit, &origin));
+        Ok(checked)
+    }
+
+    /// Checks a file against reference and queries. Errors: as [`audit()`].
+    fn check(
+        &self,
         reader: CertificateReader,
-        given: &RowSettings,
         (reference, queries): (&dyn Rows, &dyn Rows),
-        tolerance: f64,
         control: &Control,
-    ) -> Result<Self> {
+    ) -> Result<Checked> {
         let mut failures = Vec::new();
         let failed = &mut |claim: &Claim, fault: Fault| {
             if failures.len() < SHOWN {
@@ -138,6 +150,7 @@ impl Checked {
                 });
             }
         };
+        let (given, tolerance) = (&self.rows.settings, self.tolerance);
         let audit = audit(
             reader, given, reference, queries, tolerance, control, failed,
         )?;
@@ -148,6 +161,72 @@ impl Checked {
         })
     }
 
+    /// A line that names the rows of the certificates, if the caller named other rows or none.
+    fn advice(&self, audit: &Audit, origin: &Origin) -> Option<String> {
+        let made = [&origin.reference.name, &origin.queries.name];
+        let of_sample = made == sample::NAMES;
+        let wrong = |problem: &Problem| match problem {
+            Problem::Settings { .. } => true,
+            Problem::OtherSet { .. } => self.named().is_none() && !of_sample,
+            _ => false,
+        };
+        if !audit.problems.iter().any(wrong) {
+            return None;
+        }
+        let names: Vec<&str> = match self.named() {
+            Some((reference, queries)) => vec![reference, queries],
+            None if of_sample => Vec::new(),
+            None => made.map(String::as_str).into(),
+        };
+        let file = self.certificates.display().to_string();
+        let words = [file.as_str()].into_iter().chain(names).map(quoted);
+        let words = words.collect::<Vec<_>>().join(" ");
+        let line = format!("hullscope verify {words} {}", origin.rows.options());
+        Some(line.trim_end().into())
+    }
+
+    /// The spaces of the sets.
+    fn views(&self, specs: &[Spec], control: &Control) -> Result<Views> {
+        let rows = &self.rows;
+        let opened = match self.named().is_none() && super::compare::brings_all(specs) {
+            true => None,
+            false => {
+                let (frames, named) = (frames(specs)?, self.named().map(|(a, b)| [a, b]));
+                let named = named.as_ref().map_or(&[][..], |pair| &pair[..]);
+                Some((self.images).open(rows, named, frames.as_ref(), control)?)
+            }
+        };
+        let left = opened.as_ref().map_or(rows.budget(), |opened| opened.left);
+        let settings = rows.spaces(self.seed, left, &self.networks);
+        let pair = opened.map(|opened| (opened.reference, opened.queries));
+        Views::new(pair, specs.to_vec(), settings, control)
+    }
+
+    /// All results as JSON; `command` is the command line, and `seconds` what the run took.
+    pub fn json(&self, found: &[Checked], command: String, seconds: f64) -> Value {
+        let mut sets = json!([self.reference, self.queries]);
+        let mut all = match found {
+            [found] if found.space.is_none() => {
+                sets = found
+                    .inputs
+                    .as_ref()
+                    .map_or(json!([null, null]), |sets| json!(sets));
+                found.json()
+            }
+            spaces => json!({ "spaces": spaces.iter().map(Checked::json).collect::<Vec<_>>() }),
+        };
+        all["inputs"] = json!({
+            "certificates": self.certificates.display().to_string(), "reference": sets[0], "queries": sets[1] });
+        all["version"] = json!(env!("CARGO_PKG_VERSION"));
+        all["command"] = json!(command);
+        all["settings"] = json!({ "tolerance": self.tolerance, "rows": self.rows.settings });
+        all["verified"] = json!(found.iter().all(|found| found.audit.holds()));
+        all["seconds"] = json!({ "total": seconds });
+        all
+    }
+}
+
+impl Checked {
     /// The result as JSON.
     pub fn json(&self) -> Value {
         let problems = self.audit.problems.iter().map(Problem::to_string);
@@ -166,34 +245,6 @@ impl Checked {
     }
 }
 
-/// A line that names the rows of the certificates, if the caller named other rows or none.
-fn advice(file: &Path, sets: &Sets, audit: &Audit, origin: &Origin) -> Option<String> {
-    let made = [&origin.reference.name, &origin.queries.name];
-    let of_sample = made == sample::NAMES;
-    let wrong = |problem: &Problem| match problem {
-        Problem::Settings { .. } => true,
-        Problem::OtherSet { .. } => sets.named.is_none() && !of_sample,
-        _ => false,
-    };
-    if !audit.problems.iter().any(wrong) {
-        return None;
-    }
-    let names: Vec<&str> = match sets.named {
-        Some((reference, queries)) => vec![reference, queries],
-        None if of_sample => Vec::new(),
-        None => made.map(String::as_str).into(),
-    };
-    let file = file.display().to_string();
-    let words = [file.as_str()].into_iter().chain(names).map(quoted);
-    let words: Vec<String> = words.collect();
-    let line = format!(
-        "hullscope verify {} {}",
-        words.join(" "),
-        origin.rows.options()
-    );
-    Some(line.trim_end().into())
-}
-
 /// A word quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "/._-:=+,@%\\".contains(letter);
@@ -201,23 +252,6 @@ fn quoted(word: &str) -> String {
         true => word.into(),
         false => format!("'{}'", word.replace('\'', r"'\''")),
     }
-}
-
-/// The spaces of the sets.
-fn views(sets: &Sets<'_>, specs: &[Spec], control: &Control) -> Result<Views> {
-    let rows = sets.rows;
-    let opened = match sets.named.is_none() && super::compare::brings_all(specs) {
-        true => None,
-        false => {
-            let (frames, named) = (frames(specs)?, sets.named.map(|(a, b)| [a, b]));
-            let named = named.as_ref().map_or(&[][..], |pair| &pair[..]);
-            Some((sets.images).open(rows, named, frames.as_ref(), control)?)
-        }
-    };
-    let left = opened.as_ref().map_or(rows.budget(), |opened| opened.left);
-    let settings = rows.spaces(sets.seed, left, sets.networks);
-    let pair = opened.map(|opened| (opened.reference, opened.queries));
-    Views::new(pair, specs.to_vec(), settings, control)
 }
 
 /// The result of checking a file.
