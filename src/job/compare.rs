@@ -384,25 +384,16 @@ impl Compare {
         folder: Option<&Path>,
         control: &Control,
     ) -> Result<Done> {
-        let Compare {
-            subject,
-            settings,
-            run,
-            opened,
-            labels,
-            classes,
-            owner,
-            replace,
-        } = self;
-        let plan = &run.plan;
+        let (subject, settings, plan) = (self.subject, self.settings, &self.run.plan);
         let mut reuse = Vec::new();
         let report = match folder {
             Some(folder) => {
-                results::check(folder, &owner, replace)?;
-                if replace {
-                    results::clear(folder, &owner)?;
+                results::check(folder, &self.owner, self.replace)?;
+                if self.replace {
+                    results::clear(folder, &self.owner)?;
                 }
-                let mut archive = Folder::new(folder, run.clone(), control).marked_as(owner);
+                let archive = Folder::new(folder, self.run.clone(), control);
+                let mut archive = archive.marked_as(self.owner);
                 let report = study::run(plan, subject, settings, engine, &mut archive, control);
                 reuse = archive.reuse();
                 report
@@ -413,27 +404,22 @@ impl Compare {
         let queries = report.spaces.first().map_or(0, |space| space.n_queries);
         notes.extend(plan.analysis.sampled(queries as usize)?);
         notes.extend(engine.take_warnings());
-        if let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref()) {
-            notes.push(format!("classes are left out: {why}"));
-        }
-        if let Some(skipped) = opened
-            .as_ref()
-            .map(|opened| opened.skipped)
-            .filter(|&n| n > 0)
-        {
-            notes.push(format!(
-                "{} image files could not be decoded and were left out",
-                grouped(skipped)
-            ));
+        if let Some(opened) = &self.opened {
+            let mismatch = opened.mismatch.as_ref();
+            notes.extend(mismatch.map(|why| format!("classes are left out: {why}")));
+            notes.extend((opened.skipped > 0).then(|| {
+                let skipped = grouped(opened.skipped);
+                format!("{skipped} image files could not be decoded and were left out")
+            }));
         }
         Ok(Done {
             report,
             notes,
             reuse,
-            run,
-            opened,
-            labels,
-            classes,
+            run: self.run,
+            opened: self.opened,
+            labels: self.labels,
+            classes: self.classes,
         })
     }
 
