@@ -3,7 +3,6 @@
 use crate::hull::Settings;
 use crate::notion::registry::{self, USUAL, Wanted};
 use crate::study::analyze::{AnalysisPlan, Metric, QUANTILE};
-use clap::ValueEnum;
 
 /// Notions, distances and samples.
 #[derive(Debug, clap::Args)]
@@ -18,8 +17,8 @@ pub struct JudgingArgs {
     #[arg(long, value_name = "N")]
     loo: Option<usize>,
     /// How nearness is measured: euclidean |x - q|, cosine 1 - cos, dot -<x, q>
-    #[arg(long, value_enum, default_value_t = MetricArg::Euclidean)]
-    metric: MetricArg,
+    #[arg(long, value_enum, default_value_t)]
+    metric: Metric,
     /// Nearest reference rows to report; 0 turns them off
     #[arg(long, value_name = "K", default_value_t = 1)]
     neighbours: usize,
@@ -45,13 +44,6 @@ pub struct JudgingArgs {
     /// Answer each query as if it were the only one (score does): no answer depends on the others, to its last digit
     #[arg(long)]
     alone: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MetricArg {
-    Euclidean,
-    Cosine,
-    Dot,
 }
 
 /// The defaults of a command.
@@ -89,11 +81,7 @@ impl JudgingArgs {
         AnalysisPlan {
             hull,
             neighbours: self.neighbours,
-            metric: match self.metric {
-                MetricArg::Euclidean => Metric::Euclidean,
-                MetricArg::Cosine => Metric::Cosine,
-                MetricArg::Dot => Metric::Dot,
-            },
+            metric: self.metric,
             tolerance: self.tolerance,
             max_rounds: self.max_rounds,
             gap: (hull && distance).then_some(self.gap.unwrap_or(defaults.gap)),
