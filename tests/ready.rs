@@ -190,7 +190,14 @@ fn a_file_takes_queries_to_its_space() {
             folder,
             "analyze ref.hull queries.npy --distance -o from.csv",
         );
-        done(folder, "score ref.hull queries.npy -o scored.csv");
+        let files = "-o scored.csv --certificates proof.parquet";
+        done(folder, &format!("score ref.hull queries.npy {files}"));
+        let verify = "verify proof.parquet train.npy queries.npy --skip-nonfinite --scale 0.5";
+        let checked = Command::new(env!("CARGO_BIN_EXE_hullscope"))
+            .current_dir(folder)
+            .args(verify.split(' '))
+            .status();
+        assert!(checked.unwrap().success(), "{link}");
         assert!(read("from.csv") == read("plain.csv"), "{space}");
         assert!(read("scored.csv") == read("alone.csv"), "{space}");
     }
@@ -198,7 +205,11 @@ fn a_file_takes_queries_to_its_space() {
     let said = "has 3 columns, and the reference had 6 before it was mapped";
     refused(folder, "score ref.hull narrow.npy", said);
     let line = "analyze ref.hull queries.npy --certificates proof.parquet";
-    refused(folder, line, "are in the space");
+    refused(
+        folder,
+        line,
+        "about the rows of a file; fit the reference without --space",
+    );
     for (space, said) in [
         ("onnx:sample", "which a fitted reference does not hold"),
         ("pca:2,3", "names several spaces"),
@@ -372,6 +383,12 @@ fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
         "leave out --normalize",
     );
     refused(folder, "fit train.npy -o ref.npy", "write -o NAME.hull");
+    done(
+        folder,
+        "fit train.npy --skip-nonfinite --no-hull -o bare.hull",
+    );
+    let line = "score bare.hull queries.npy --certificates proof.parquet";
+    refused(folder, line, "certificates are of hull verdicts");
     sets(folder);
     let mut train = read("train.npy");
     train[2_000] ^= 1;
