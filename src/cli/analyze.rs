@@ -73,9 +73,7 @@ pub fn run(args: &Args, control: &Control) -> Result<()> {
         Ok((both_sets(args, control)?, plan))
     };
     if args.help_columns {
-        let bar = args.judge.run.begin_reading(control)?;
-        let (judged, plan) = open()?;
-        drop(bar);
+        let (judged, plan) = args.judge.run.read(control, open)?;
         let judge = Judge::new(super::command_line(), judged, plan);
         return file::print(&judge.help_columns()?);
     }

@@ -69,10 +69,8 @@ pub fn run(args: &Args, control: &Control) -> Result<()> {
     what.plan().analysis.check()?;
     let command = super::command_line();
     if args.help_columns {
-        let bar = args.run.begin_reading(control)?;
-        let job = what.open(&command, specs, control)?;
-        drop(bar);
-        return file::print(&job.help_columns()?);
+        let open = || what.open(&command, specs, control);
+        return file::print(&args.run.read(control, open)?.help_columns()?);
     }
     let known = specs.as_deref().unwrap_or_default();
     let folder = args.output.as_deref();

@@ -51,9 +51,8 @@ pub fn run(args: &Args, control: &Control) -> Result<()> {
     let written = show::written(folder);
     let outputs = Outputs::files(written.iter().map(PathBuf::as_path), args.json.as_deref());
     let files = args.outcomes.files().chain(args.classes.files());
-    let files = files.map(String::from);
-    let inputs: Vec<String> = files.chain([path.display().to_string()]).collect();
-    outputs.check(&inputs)?;
+    let inputs = files.map(String::from).chain([path.display().to_string()]);
+    outputs.check(&inputs.collect::<Vec<_>>())?;
     let _lock = Lock::take(folder)?;
     let found = predicted(&path, &args.classes, &args.outcomes, control)?;
     let command = super::command_line();

@@ -41,35 +41,17 @@ fn on_signal(handler: impl Fn() + Send + 'static) -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(handler)
 }
 
-/// Whether SIGHUP is ignored, as under `nohup`. Where the system does not say which signals are ignored, this is assumed
-/// of a program whose standard input is no terminal.
+/// Whether SIGHUP is ignored, as under `nohup`: it is then in a mask, as in `SigIgn: 0000000000000001`. Where the system does
+/// not say which signals are ignored, this is assumed of a program whose standard input is no terminal.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
     use std::io::IsTerminal;
-    match std::fs::read_to_string("/proc/self/status") {
-        Ok(status) => ignores_hang_up(&status),
-        Err(_) => !std::io::stdin().is_terminal(),
-    }
-}
-
-/// Whether SIGHUP is in the mask of ignored signals: `SigIgn:` and then `0000000000000001`.
-#[cfg(unix)]
-fn ignores_hang_up(status: &str) -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+        return !std::io::stdin().is_terminal();
+    };
     let mask = status
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal_hook::consts::SIGHUP - 1) & 1 == 1)
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mask_of_ignored_signals_is_read() {
-        assert!(ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001001\n"));
-        assert!(!ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001000\n"));
-        assert!(!ignores_hang_up("Name:\tx\n"));
-    }
 }

@@ -94,9 +94,10 @@ impl RunArgs {
         work(&*engine, &|| self.manner.note(&note))
     }
 
-    /// Begins a run that opens sets and scans nothing: options of the engine are checked, and none is opened.
-    pub fn begin_reading(&self, control: &Control) -> Result<Bar> {
+    /// Has `work` done that opens sets and scans nothing: options of the engine are checked, and none is opened.
+    pub fn read<T>(&self, control: &Control, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.backend.check()?;
-        self.manner.begin(control, "")
+        let _bar = self.manner.begin(control, "")?;
+        work()
     }
 }
