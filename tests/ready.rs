@@ -190,14 +190,7 @@ fn a_file_takes_queries_to_its_space() {
             folder,
             "analyze ref.hull queries.npy --distance -o from.csv",
         );
-        let files = "-o scored.csv --certificates proof.parquet";
-        done(folder, &format!("score ref.hull queries.npy {files}"));
-        let verify = "verify proof.parquet train.npy queries.npy --skip-nonfinite --scale 0.5";
-        let checked = Command::new(env!("CARGO_BIN_EXE_hullscope"))
-            .current_dir(folder)
-            .args(verify.split(' '))
-            .status();
-        assert!(checked.unwrap().success(), "{link}");
+        done(folder, "score ref.hull queries.npy -o scored.csv");
         assert!(read("from.csv") == read("plain.csv"), "{space}");
         assert!(read("scored.csv") == read("alone.csv"), "{space}");
     }
@@ -365,7 +358,14 @@ fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
             folder,
             &format!("analyze ref.hull queries.npy {judged} -o from.csv"),
         );
-        done(folder, "score ref.hull queries.npy -o scored.csv");
+        let files = "-o scored.csv --certificates proof.parquet";
+        done(folder, &format!("score ref.hull queries.npy {files}"));
+        let verify = "verify proof.parquet train.npy queries.npy --skip-nonfinite --scale 0.5";
+        let checked = Command::new(env!("CARGO_BIN_EXE_hullscope"))
+            .current_dir(folder)
+            .args(verify.split(' '))
+            .status();
+        assert!(checked.unwrap().success(), "{link}");
         assert!(read("from.csv") == read("plain.csv"), "{link}");
         assert!(read("scored.csv") == read("alone.csv"), "{link}");
         // With options other than those of `fit`, the answers are computed anew.
