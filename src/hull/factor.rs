@@ -12,6 +12,7 @@ use pulp::Simd;
 
 /// Numbers and columns are taken in multiples of this: as many f64 as the widest vector register holds.
 const LANES: usize = 8;
+const _: () = assert!(LANES == 8, "products take eight columns, or two times four");
 
 /// The inverse of an upper triangular matrix R.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +41,7 @@ fn padded(size: usize) -> usize {
     size.next_multiple_of(LANES)
 }
 
-/// The product with the matrix of these columns, in place of b.
+/// The product with the matrix of these columns, in place of b. Numbers must be finite, because they meet the zeros.
 #[inline(always)]
 fn multiply<S: Simd>(simd: S, columns: &[f64], stride: usize, b: &mut [f64]) {
     for first in (0..b.len()).step_by(LANES) {
@@ -83,14 +84,11 @@ impl InverseFactor {
         padded(roomy(size)) * stride(size)
     }
 
-    /// Append a column to R: `column` above the diagonal, `pivot` on it.
+    /// Append a column to R with `pivot` on the diagonal and R `combination` above it: the new vector is that combination of the
+    /// others, and a rest of length `pivot` that is orthogonal to them.
     #[inline(always)]
-    pub fn push<S: Simd>(&mut self, simd: S, column: &[f64], pivot: f64) {
+    pub fn push(&mut self, combination: &[f64], pivot: f64) {
         let n = self.size;
-        self.carried.clear();
-        self.carried.extend_from_slice(column);
-        self.carried.resize(padded(n), 0.0);
-        multiply(simd, &self.columns, self.stride, &mut self.carried);
         if n == self.stride {
             self.widen();
         }
@@ -101,7 +99,7 @@ impl InverseFactor {
         }
         self.columns.resize(numbers, 0.0);
         let new = &mut self.columns[n * self.stride..];
-        for (entry, value) in new[..n].iter_mut().zip(&self.carried) {
+        for (entry, value) in new[..n].iter_mut().zip(combination) {
             *entry = -value / pivot;
         }
         new[n] = 1.0 / pivot;
@@ -138,7 +136,7 @@ impl InverseFactor {
             let other = column[gone];
             column.copy_within(gone + 1..=k, gone);
             self.carried.push(0.0);
-            let length = (weight * weight + other * other).sqrt();
+            let length = weight.hypot(other);
             let (c, s) = (weight / length, other / length);
             let each = rotated.iter_mut().zip(&mut self.carried).zip(&column[..k]);
             for ((rotated, carried), value) in each {
@@ -204,7 +202,8 @@ mod tests {
                 factor.solve_transposed(pulp::Scalar, &mut column);
                 let pivot = (dot(&vector, &vector) - dot(&column, &column)).sqrt();
                 half.push((1.0 - dot(&column, &half)) / pivot);
-                factor.push(pulp::Scalar, &column, pivot);
+                factor.solve(pulp::Scalar, &mut column);
+                factor.push(&column, pivot);
                 vectors.push(vector);
             }
             assert_eq!((factor.size, half.len()), (vectors.len(), vectors.len()));

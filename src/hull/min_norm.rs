@@ -20,6 +20,12 @@ use std::borrow::Cow;
 /// A vector depends on the active ones if its pivot is below this share of its diagonal.
 const DEPENDENT: f64 = 1e-14;
 
+/// The combination that a vector depends on is corrected if its pivot is below this share of its diagonal.
+const NEARLY: f64 = 1e-4;
+
+/// Solutions are refined once a vector with a pivot below this share of its diagonal has entered.
+const WEARS: f64 = 1e-6;
+
 /// A candidate enters only if it lowers the norm by more than rounding: this share of the lengths involved.
 const IMPROVES: f64 = 1e-13;
 
@@ -67,6 +73,8 @@ pub struct MinNorm {
     total: f64,
     /// The point is short enough for rounding to matter.
     delicate: bool,
+    /// A vector that nearly depended on others has entered: what it cost the factor in digits stays when it leaves.
+    worn: bool,
 }
 
 /// A vector that may enter: the caller's name and its d numbers.
@@ -102,6 +110,7 @@ impl MinNorm {
             square: 0.0,
             total: 0.0,
             delicate: false,
+            worn: false,
         }
     }
 
@@ -362,19 +371,57 @@ impl MinNorm {
         }
         self.factor.solve_transposed(simd, &mut column);
         let diagonal = entering.square + entering.lift * entering.lift;
-        let pivot = diagonal - one(simd, &column, &column);
-        if pivot <= DEPENDENT * diagonal {
+        let mut square = diagonal - one(simd, &column, &column);
+        let mut rest = entering.lift - one(simd, &column, &self.half) / self.lift;
+        self.factor.solve(simd, &mut column);
+        if square < NEARLY * diagonal && !column.is_empty() {
+            (square, rest) = self.orthogonalise(simd, entering, &mut column);
+        }
+        if square <= DEPENDENT * diagonal {
             return false;
         }
-        let pivot = pivot.sqrt();
-        self.half
-            .push((self.lift * entering.lift - one(simd, &column, &self.half)) / pivot);
-        self.factor.push(simd, &column, pivot);
+        self.worn |= square < WEARS * diagonal;
+        let pivot = square.sqrt();
+        self.half.push(self.lift * rest / pivot);
+        self.factor.push(&column, pivot);
         self.ids.push(entering.id);
         self.lifts.push(entering.lift);
         self.store(&entering.vector);
         self.u.push(0.0);
         true
+    }
+
+    /// Correct the combination of active vectors that is nearest to a vector: products with the inverse of the factor lose as many
+    /// digits as the vectors are nearly dependent. Returns the square of what is left of the vector, and the entry of t in that.
+    #[inline(always)]
+    fn orthogonalise<S: Simd>(
+        &self,
+        simd: S,
+        entering: &CandidateColumn<'_>,
+        combination: &mut [f64],
+    ) -> (f64, f64) {
+        let mut left = (0.0, 0.0);
+        for last in [false, true] {
+            let mut rest = entering.vector.to_vec();
+            for (j, share) in combination.iter().enumerate() {
+                products::subtract(simd, *share, self.vector(j), &mut rest);
+            }
+            let lift = entering.lift - one(simd, combination, &self.lifts);
+            left = (one(simd, &rest, &rest) + lift * lift, lift);
+            if last {
+                break;
+            }
+            let mut step = Vec::with_capacity(combination.len());
+            for j in 0..combination.len() {
+                step.push(one(simd, self.vector(j), &rest) + self.lifts[j] * lift);
+            }
+            self.factor.solve_transposed(simd, &mut step);
+            self.factor.solve(simd, &mut step);
+            for (share, step) in combination.iter_mut().zip(&step) {
+                *share += step;
+            }
+        }
+        left
     }
 
     /// Append the products of a vector with up to four active ones, from `first` to below `end`.
@@ -466,14 +513,16 @@ impl MinNorm {
         self.delicate = self.square < DELICATE * (self.lift * self.total).powi(2);
     }
 
-    /// Solve `R next = half`, refined if the point is so short that rounding matters.
+    /// Solve `R next = half`, refined if the point is so short that rounding matters, or the factor has lost digits.
     #[inline(always)]
     fn solve<S: Simd>(&mut self, simd: S) {
         self.next.clear();
         self.next.extend_from_slice(&self.half);
         self.factor.solve(simd, &mut self.next);
-        if self.delicate {
+        if self.delicate || self.worn {
             self.refine(simd);
+        }
+        if self.delicate {
             self.refine(simd);
         }
     }
@@ -568,6 +617,8 @@ pub(super) fn dot_in<const LANES: usize>(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     fn solve(d: usize, points: &[Vec<f64>]) -> MinNorm {
         let mut set = MinNorm::new(d, 1.0);
@@ -601,6 +652,46 @@ mod tests {
         let set = solve(2, &[vec![1.0, -1.0], vec![1.0, 3.0]]);
         let point = set.point();
         assert!((point[0] - 1.0).abs() < 1e-12 && point[1].abs() < 1e-12);
+    }
+
+    /// Vectors in nearly equal pairs are independent, a mean of some is not, and what is left when one of each pair leaves has the
+    /// right solution.
+    #[test]
+    fn nearly_equal_vectors_enter_and_dependent_ones_do_not() {
+        let (simd, d, pairs) = (pulp::Scalar, 40, 12);
+        for (seed, distance) in [1e-3, 1e-4, 1e-5, 1e-6].into_iter().enumerate() {
+            let mut random = ChaCha8Rng::seed_from_u64(seed as u64);
+            let mut next = |length: f64| -> Vec<f64> {
+                let each = (0..d).map(|_| length * random.random_range(-1.0..1.0));
+                each.collect()
+            };
+            let mut set = MinNorm::new(d, 1.0);
+            let mut mean = vec![0.0; d];
+            for pair in 0..pairs {
+                let one = next(1.0);
+                let other: Vec<f64> = one.iter().zip(next(distance)).map(|(v, w)| v + w).collect();
+                if pair < 7 {
+                    mean.iter_mut().zip(&one).for_each(|(m, v)| *m += v / 7.0);
+                }
+                for vector in [&one, &other] {
+                    let column = set.column(simd, (pair, vector));
+                    assert!(set.enter(simd, &column, Vec::new()), "{distance} {pair}");
+                }
+            }
+            let column = set.column(simd, (pairs, &mean));
+            assert!(!set.enter(simd, &column, Vec::new()), "{distance}");
+            set.next = set.u.clone();
+            (0..pairs).rev().for_each(|pair| set.leave(2 * pair + 1));
+            set.solve(simd);
+            let sum: Vec<f64> = (0..d)
+                .map(|k| (0..pairs).map(|j| set.next[j] * set.vector(j)[k]).sum())
+                .collect();
+            let total: f64 = set.next.iter().sum();
+            for j in 0..pairs {
+                let off = dot(set.vector(j), &sum) + total - 1.0;
+                assert!(off.abs() < 1e-12, "{distance} {j}: {off}");
+            }
+        }
     }
 
     proptest! {

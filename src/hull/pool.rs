@@ -344,10 +344,13 @@ impl Pool {
         self.rows.truncate(order.len());
         self.used.truncate(order.len());
         self.points.truncate(order.len() * d);
+        // The memory of a group with many rows is not kept for groups with few.
+        self.points.shrink_to(2 * most * d);
         let slots = self.rows.iter().enumerate().map(|(slot, &row)| (row, slot));
         self.slots = slots.collect();
         self.listed.clear();
         self.rounded.clear();
+        self.rounded.shrink_to(2 * most * d);
         self.reach = 0.0;
         self.lists = vec![false; order.len()];
         self.list(&Vec::from_iter(0..order.len()));

@@ -644,6 +644,7 @@ pub fn scan_points<T: product::Real>(
     control: &Control,
 ) -> Result<Best<T>> {
     let count = directions.len() / dim;
+    assert_eq!(directions.len(), count * dim, "directions must be B x d");
     let points = Points { points, dim };
     if count < ALONE * rayon::current_num_threads() {
         return scan_tiles(&points, directions, &vec![0.0; count], empty, control);

@@ -1,6 +1,6 @@
 //! An active set that starts from many vectors and their weights: one product and one factorisation for all of them.
 
-use super::{Candidate, CandidateColumn, DEPENDENT, InverseFactor, MinNorm};
+use super::{Candidate, CandidateColumn, DEPENDENT, InverseFactor, MinNorm, WEARS};
 use crate::linear;
 use faer::{Mat, MatRef};
 use pulp::{Simd, WithSimd};
@@ -16,8 +16,8 @@ impl MinNorm {
         });
     }
 
-    /// The factor of all columns at once; `None` if one of them depends on others.
-    fn factor_of(&self, columns: &[CandidateColumn<'_>]) -> Option<InverseFactor> {
+    /// The factor of all columns at once, and whether one of them nearly depends on others; `None` if one does.
+    fn factor_of(&self, columns: &[CandidateColumn<'_>]) -> Option<(InverseFactor, bool)> {
         let n = columns.len();
         if n > self.d + 1 {
             return None;
@@ -30,10 +30,13 @@ impl MinNorm {
         let mut gram = Mat::from_fn(n, n, |i, j| columns[i].lift * columns[j].lift);
         linear::add_gram(gram.as_mut(), vectors.transpose(), 1.0);
         linear::cholesky(gram.as_mut())?;
-        let independent = columns.iter().enumerate().all(|(i, column)| {
-            gram[(i, i)].powi(2) > DEPENDENT * (column.square + column.lift.powi(2))
-        });
-        independent.then(|| InverseFactor::of_transpose(gram.as_ref()))
+        let above = |least: f64| {
+            let mut each = columns.iter().enumerate();
+            each.all(|(i, column)| {
+                gram[(i, i)].powi(2) > least * (column.square + column.lift.powi(2))
+            })
+        };
+        above(DEPENDENT).then(|| (InverseFactor::of_transpose(gram.as_ref()), !above(WEARS)))
     }
 }
 
@@ -59,8 +62,8 @@ impl WithSimd for Start<'_, '_> {
                 columns.push(column);
             }
         }
-        if let Some(factor) = set.factor_of(&columns) {
-            set.factor = factor;
+        if let Some((factor, worn)) = set.factor_of(&columns) {
+            (set.factor, set.worn) = (factor, worn);
             for (column, u) in columns.iter().zip(&u) {
                 set.ids.push(column.id);
                 set.lifts.push(column.lift);
