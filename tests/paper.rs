@@ -221,6 +221,7 @@ fn latents_and_pixels_of_the_sample_fall_from_most_to_none() {
     let again = findings(&folder, &[&["latents"], &words[..]].concat());
     assert_eq!(again["points"], latents["points"]);
     let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
+    let page = page.replace('\u{a0}', " ");
     for part in [
         "Table 1",
         "it is one half at d = ",
@@ -321,7 +322,7 @@ fn runs_add_their_experiments_to_the_folder() {
     assert_eq!(first["cubes"].as_array().unwrap().len(), 2);
     let all = first["points"].as_array().unwrap().len();
     assert_eq!(rows(&folder, "out/points.parquet"), all);
-    let page = read(&folder, "out/report.html");
+    let page = read(&folder, "out/report.html").replace('\u{a0}', " ");
     let headings = [
         "A new sample inside the hull",
         "Inside the hull of the training images: pixel space",
@@ -459,7 +460,7 @@ fn each_experiment_states_its_set_up_wherever_it_is_shown() {
     let (told, _) = run(&folder, words);
     let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     let found = summary(&folder);
-    let page = read(&folder, "out/report.html");
+    let page = read(&folder, "out/report.html").replace('\u{a0}', " ");
     for (name, parts) in [
         (
             "fig1",
@@ -513,7 +514,7 @@ fn notes_of_spaces_and_of_changed_inputs_reach_the_reader() {
     let words = "pixels --quick --images x.npy y.npy -o out";
     let everywhere = |noted: &str, part: &str| {
         let notes = experiment(&summary(&folder), "pixels")["notes"].to_string();
-        let page = read(&folder, "out/report.html");
+        let page = read(&folder, "out/report.html").replace('\u{a0}', " ");
         [noted, &notes, &page].map(|said| said.contains(part))
     };
     let (_, noted) = run(&folder, words);

@@ -487,3 +487,19 @@ fn a_folder_is_one_runs_and_an_empty_one_goes() {
     drop(lock);
     assert_eq!(std::fs::read_dir(&results).unwrap().count(), 1);
 }
+
+/// The limit of a small container or of a shared server, in KiB.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_needs_less_than_a_gigabyte_of_address_space() {
+    let setting = Setting::new();
+    let output = Command::new("sh")
+        .current_dir(setting.folder.path())
+        .env("HULLSCOPE_BACKEND", "cpu")
+        .args(["-c", "ulimit -v 900000; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_hullscope"))
+        .args(["analyze", "--threads", "2", "-q"])
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}

@@ -25,6 +25,7 @@ TYPED = {
     "--seed {}": "seed={}",
     "--quantile": "quantile",
     "--json FILE writes all": "the report has all",
+    "on the page that -o writes": "on the page that folder= writes",
     "--tolerance": "the tolerance",
 }
 #: Keys of a report whose texts are messages.

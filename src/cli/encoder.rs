@@ -46,7 +46,7 @@ fn size(text: &str) -> std::result::Result<(usize, usize), String> {
 #[cfg(feature = "onnx")]
 fn network(typed: &Path) -> Result<PathBuf> {
     let named = typed.to_str().and_then(|text| text.strip_prefix("onnx:"));
-    let Some(named) = named.filter(|_| !typed.exists()) else {
+    let Some(named) = named.filter(|named| !named.is_empty() && !typed.exists()) else {
         return Ok(typed.into());
     };
     match named.split(['@', ',', '|']).next() {

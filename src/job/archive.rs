@@ -130,7 +130,7 @@ impl<'c> Folder<'c> {
         let lines = [
             (!reused.is_empty()).then(|| format!("taken over from {folder}, where they are kept: {reused}")),
             (!differ.is_empty()).then(|| {
-                format!("other settings than those of {folder} ({settings}): computed again are {differ}")
+                format!("computed again, because settings differ from those in {folder} ({settings}): {differ}")
             }),
         ];
         lines.into_iter().flatten().collect()

@@ -93,7 +93,7 @@ impl Judge {
         if targets.certificates.is_some() && (judged.space.is_some() || !context.plan.hull) {
             return Err(Error::Usage(
                 "certificates are of hull verdicts about the rows of a file; fit the reference without --space and \
-                 --no-hull, or use hullscope compare --certificates"
+                 without --no-hull, or use hullscope compare --certificates"
                     .into(),
             ));
         }

@@ -66,7 +66,11 @@ impl Table {
 
     /// The same table, whose key also explains words ("word: meaning") that stand in a cell.
     pub fn explaining(mut self, words: &[&str]) -> Self {
-        let stands = |word: &str| self.rows.iter().flatten().any(|cell| cell.contains(word));
+        let is_in = |cell: &String, word: &str| match word.contains(' ') {
+            true => cell.contains(word),
+            false => cell.split_whitespace().any(|part| part == word),
+        };
+        let stands = |word: &str| self.rows.iter().flatten().any(|cell| is_in(cell, word));
         let words = words.iter().filter_map(|line| line.split_once(": "));
         let there = words.filter(|(word, _)| stands(word));
         let there = there.map(|(word, help)| (word.to_string(), help.to_string()));

@@ -151,7 +151,7 @@ fn distances_without_a_unit_are_left_out() {
     assert!(
         figure
             .note
-            .contains("; spaces whose reference has no median nearest distance, not drawn: 1;"),
+            .contains("; spaces whose reference has no median nearest distance above 0, not drawn: 1;"),
         "{}",
         figure.note
     );

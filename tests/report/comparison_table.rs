@@ -209,7 +209,7 @@ fn the_findings_of_the_first_spaces_come_first() {
     let many = text(&report);
     place(
         &many,
-        "The findings of 3 more spaces are on the page that -o writes.",
+        "Findings of other spaces, on the page that -o writes: 3.",
     );
     let (said, _) = many.split_once("Rates and distances by space.").unwrap();
     assert!(

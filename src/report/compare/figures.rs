@@ -146,7 +146,9 @@ fn distances_figure(report: &Report) -> Option<Figure> {
         ..Point::within(row as f64, ratio.median, [ratio.q05, ratio.q95])
     });
     let left_out = words::some((report.spaces.len() - known.len()) as u64).map(|count| {
-        format!("; spaces whose reference has no median nearest distance, not drawn: {count}")
+        format!(
+            "; spaces whose reference has no median nearest distance above 0, not drawn: {count}"
+        )
     });
     let left_out = left_out.unwrap_or_default();
     let label = "median; thick 25 to 75 %, thin 5 to 95 % of queries";

@@ -23,7 +23,7 @@ pub fn section(report: &Report, most: usize) -> Section {
     all.truncate(most);
     let mut parts = vec![Part::Text(asked(report)), Part::Terms(all)];
     if more > 0 {
-        let rest = format!("The findings of {more} more spaces are on the page that -o writes.");
+        let rest = format!("Findings of other spaces, on the page that -o writes: {more}.");
         parts.push(Part::Text(rest));
     }
     if report.spaces.iter().any(|space| space.n_queries > 0) {
@@ -51,8 +51,8 @@ fn asked(report: &Report) -> String {
 
 /// The finding of each space: rates by notion, each compared with that of left-out reference rows.
 pub fn findings(report: &Report) -> Vec<(String, String)> {
-    let spaces = report.spaces.iter();
-    spaces
+    let asked = report.spaces.iter().filter(|space| space.n_queries > 0);
+    asked
         .map(|space| (space.space.clone(), finding(space)))
         .collect()
 }
