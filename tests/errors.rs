@@ -580,11 +580,41 @@ fn predictions_are_codes_or_names() {
     ] {
         assert_eq!(found(line), expected, "{line}");
     }
-    let line = "errors plain --predictions by-code.txt --labels words.txt";
-    let refused = setting.run(&line.split(' ').collect::<Vec<_>>());
-    let said = stderr(&refused);
-    assert!(
-        said.contains("codes (--class-names FILE says what codes are called)"),
-        "{said}"
-    );
+    write("lower.txt", 3, &|class| names[class].to_lowercase());
+    write("lower-words.txt", ALL, &|query| {
+        names[query % 3].to_lowercase()
+    });
+    write("odd.txt", ALL, &|query| match query {
+        1 => "Hat".into(),
+        _ => (query % 3).to_string(),
+    });
+    let codes = "names or codes (--class-names FILE says what codes are called)";
+    let upper = "no prediction is a class of the queries: predictions are Coat, Boot, Bag, classes bag, coat, boot";
+    for (line, part) in [
+        ("plain --predictions by-code.txt --labels words.txt", codes),
+        (
+            "named --predictions by-code.txt --labels lower-words.txt",
+            upper,
+        ),
+        (
+            "named --predictions by-name.txt --labels lower-words.txt",
+            upper,
+        ),
+        (
+            "named --predictions by-code.txt --class-names lower.txt",
+            "there is no name for the label Bag of the queries",
+        ),
+        (
+            "plain --predictions by-code.txt --labels odd.txt --class-names names.txt",
+            "there is no name for the label Hat of the queries",
+        ),
+    ] {
+        let line = format!("errors {line}");
+        let refused = setting.run(&line.split(' ').collect::<Vec<_>>());
+        let said = stderr(&refused);
+        assert!(
+            refused.status.code() == Some(2) && said.contains(part),
+            "{line}: {said}"
+        );
+    }
 }

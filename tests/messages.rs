@@ -86,6 +86,10 @@ fn what_is_expected_at_a_path_with_nothing_is_said() {
             "fit none -o x.hull",
             "name a file, a folder of files, or a pattern",
         ),
+        (
+            "compare reference.npy queries.npy --class-names none",
+            "name a file of class names",
+        ),
     ] {
         let said = refused(&setting, line);
         assert!(

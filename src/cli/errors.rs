@@ -56,7 +56,11 @@ pub fn run(args: &Args, control: &Control) -> Result<()> {
     let _lock = Lock::take(folder)?;
     let found = predicted(&path, &args.classes, &args.outcomes, control)?;
     let command = super::command_line();
-    let settings = json!({ "outcomes": args.outcomes.files().collect::<Vec<_>>(), "labels": args.classes.labels });
+    let settings = json!({
+        "outcomes": args.outcomes.files().collect::<Vec<_>>(),
+        "labels": args.classes.labels,
+        "class_names": args.classes.class_names,
+    });
     show::write_all(folder, &command, &settings, &found)?;
     let page = folder.join("outcomes.html");
     show::write_page(&page, &command, &crate::bench::date(), &found)?;

@@ -125,6 +125,35 @@ impl ClassArgs {
         let all = [&self.labels, &self.class_names];
         all.into_iter().flatten().map(String::as_str)
     }
+
+    /// Labels by name: codes become names, and names stay as they are.
+    ///
+    /// Errors: `--class-names` was given, and a label is neither a code nor a name in it.
+    fn named(
+        &self,
+        labels: Vec<Option<String>>,
+        names: &HashMap<String, String>,
+    ) -> Result<Vec<Option<String>>> {
+        let known: HashSet<&String> = names.values().collect();
+        let mut given = labels.iter().flatten();
+        if given.clone().all(|label| known.contains(label)) {
+            return Ok(labels);
+        }
+        let unnamed = given.find(|label| !names.contains_key(*label) && !known.contains(label));
+        match (unnamed, &self.class_names) {
+            (Some(label), Some(file)) => Err(Error::input(
+                file,
+                Place::Whole,
+                format!("there is no name for the label {label} of the queries"),
+                "every label must be a code or a name of this file; lines name the codes 0, 1, 2, ...",
+            )),
+            (Some(_), None) => Ok(labels),
+            (None, _) => Ok(labels
+                .into_iter()
+                .map(|label| label.map(|label| names.get(&label).cloned().unwrap_or(label)))
+                .collect()),
+        }
+    }
 }
 
 /// Names by code, for the codes 0, 1, ...
@@ -163,10 +192,9 @@ pub fn predicted(
         }
         None => kept.labels.clone(),
     };
-    let labels = labels.map(|labels| match are_names(&labels, &names) {
-        true => labels,
-        false => called(&labels, &names).unwrap_or(labels),
-    });
+    let labels = labels
+        .map(|labels| classes.named(labels, &names))
+        .transpose()?;
     let labels: Option<&[Option<String>]> = labels.as_deref();
     let (outcome, missing) = match given.is_empty() {
         true => (
@@ -334,18 +362,21 @@ fn predictions(
     let Some(labels) = queries.labels else {
         return Ok(texts);
     };
-    let known = |text: &str| {
-        queries.classes.values().any(|class| class == text)
-            || labels.iter().flatten().any(|label| label == text)
+    let named: HashSet<&String> = queries.classes.values().collect();
+    let known: HashSet<&String> = labels.iter().flatten().collect();
+    let is_name = |text| named.contains(text) || known.contains(text);
+    // If all texts are names of classes, then none is a code, even if names are numbers.
+    let texts = match texts.iter().flatten().all(is_name) {
+        true => texts,
+        false => called(&texts, queries.classes).unwrap_or(texts),
     };
-    if texts.iter().flatten().all(|text| known(text)) {
-        return Ok(texts);
-    }
-    if let Some(texts) = called(&texts, queries.classes) {
-        return Ok(texts);
-    }
     // A model may predict classes that no query has, but at least one prediction must be a class of the queries.
-    if texts.iter().flatten().any(|text| known(text)) {
+    let classes = match known.is_empty() {
+        true => named,
+        false => known,
+    };
+    let mut given = texts.iter().flatten().peekable();
+    if given.peek().is_none() || given.any(|text| classes.contains(text)) {
         return Ok(texts);
     }
     Err(Error::input(
@@ -358,12 +389,6 @@ fn predictions(
         ),
         "name predictions by the classes' names or codes (--class-names FILE says what codes are called)",
     ))
-}
-
-/// Whether all texts are names of classes. Then none is a code, even if names are numbers.
-fn are_names(texts: &[Option<String>], classes: &HashMap<String, String>) -> bool {
-    let names: HashSet<&String> = classes.values().collect();
-    texts.iter().flatten().all(|text| names.contains(text))
 }
 
 /// Codes as the names of classes; `None` if a text is no code that has a name.
