@@ -130,8 +130,8 @@ fn a_stage_in_blocks_is_one_stage() {
 /// The advice is the option that leaves out the stage at work: for a notion on left-out rows that is `--loo 0`.
 #[test]
 fn the_advice_of_a_notion_names_it() {
-    let check = |stage, notion: &str, total, name: &str, advice: &str| {
-        let mut lines = ProgressLines::new("analyze", PATIENCE);
+    let check_of = |command, stage, notion: &str, total, name: &str, advice: &str| {
+        let mut lines = ProgressLines::new(command, PATIENCE);
         let start = Instant::now();
         let mut look = |done, seconds| {
             let progress = Progress {
@@ -150,6 +150,9 @@ fn the_advice_of_a_notion_names_it() {
         };
         let begins = line.starts_with(&format!("{name}: about "));
         assert!(begins && line.ends_with(advice), "{line}");
+    };
+    let check = |stage, notion: &str, total, name: &str, advice: &str| {
+        check_of("analyze", stage, notion, total, name, advice);
     };
     let without = |name: &str| format!(" s; a list of --notion without {name} leaves it out");
     for (stage, notion, total, name, kind) in [
@@ -187,6 +190,20 @@ fn the_advice_of_a_notion_names_it() {
         left_out,
     );
     check(WorkStage::Fit, "", 9, "fitting", " s");
+    for (stage, name, advice) in [
+        (
+            WorkStage::Trials,
+            "trials",
+            " s; fewer --trials and smaller --sizes are quicker",
+        ),
+        (
+            WorkStage::Hull,
+            "verdicts",
+            " s; smaller --sizes are quicker",
+        ),
+    ] {
+        check_of("sweep", stage, "", 9000, name, advice);
+    }
 }
 
 /// For an analysis without a terminal: the lines name every notion that takes long while it works, and no stage counts more

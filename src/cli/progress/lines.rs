@@ -159,9 +159,8 @@ fn quicker(command: &str, stage: WorkStage) -> Option<&'static str> {
         ("analyze" | "compare", Neighbours) => "fewer queries (--limit-queries N) are quicker",
         ("analyze" | "compare" | "fit", LeaveOneOut) => "--loo 0 leaves it out",
         ("analyze" | "compare" | "fit", Notion) => "a list of --notion without {} leaves it out",
-        ("sweep", Trials | Hull) => {
-            "fewer queries (--trials, --limit-queries) and smaller --sizes are quicker"
-        }
+        ("sweep", Trials) => "fewer --trials and smaller --sizes are quicker",
+        ("sweep", Hull) => "smaller --sizes are quicker",
         ("paper", Trials) => "--quick and fewer --trials are quicker",
         ("paper", Hull | LeaveOneOut) => "--quick is quicker",
         _ => return None,
