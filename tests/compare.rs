@@ -845,7 +845,8 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
     // Other settings: computed again, without a warning.
     let said = again(&["--seed", "5"]);
     assert!(!said.contains("changed"), "{said}");
-    let anew = "note: computed again, because settings differ from those in out (seed): pca:2, patch:2\n";
+    let anew =
+        "note: computed again, because settings differ from those in out (seed): pca:2, patch:2\n";
     assert!(said.contains(anew), "{said}");
     let second = made();
     assert!(second.iter().zip(&first).all(|(a, b)| a != b));

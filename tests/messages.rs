@@ -136,7 +136,13 @@ fn a_comparison_without_queries_says_so() {
     let said = stdout(&output);
     let page = std::fs::read_to_string(setting.path("out/report.html")).unwrap();
     for text in [said, page] {
-        for nothing in ["Query by query", "McNemar", "Holm", "- (", "Nothing was asked"] {
+        for nothing in [
+            "Query by query",
+            "McNemar",
+            "Holm",
+            "- (",
+            "Nothing was asked",
+        ] {
             assert!(!text.contains(nothing), "{nothing}: {text}");
         }
         let who = "There are no queries: 400 reference rows among themselves, each left out.";

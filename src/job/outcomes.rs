@@ -379,6 +379,11 @@ fn predictions(
     if given.peek().is_none() || given.any(|text| classes.contains(text)) {
         return Ok(texts);
     }
+    // Or all are names of the same list: then all predictions are wrong.
+    let mut all = texts.iter().chain(labels).flatten();
+    if all.all(|text| queries.classes.values().any(|class| class == text)) {
+        return Ok(texts);
+    }
     Err(Error::input(
         file,
         Place::Whole,

@@ -149,9 +149,9 @@ fn distances_without_a_unit_are_left_out() {
         (0.0, 0.5, Some([0.25, 0.75]))
     );
     assert!(
-        figure
-            .note
-            .contains("; spaces whose reference has no median nearest distance above 0, not drawn: 1;"),
+        figure.note.contains(
+            "; spaces whose reference has no median nearest distance above 0, not drawn: 1;"
+        ),
         "{}",
         figure.note
     );
