@@ -184,7 +184,7 @@ impl Pool {
         self.points.resize(start + fresh.len() * self.dim, 0.0);
         let points = self.points[start..].par_chunks_mut(TOGETHER * self.dim);
         let each = points.zip(fresh.par_chunks(TOGETHER));
-        each.try_for_each(|(points, fresh)| {
+        let read = each.try_for_each(|(points, fresh)| {
             rows.gather(fresh, points)?;
             frame.apply(points);
             match self.apart {
@@ -192,7 +192,13 @@ impl Pool {
                 false => metric.whiten(points),
             }
             Ok(())
-        })?;
+        });
+        if read.is_err() {
+            self.points.truncate(start);
+            let known = self.rows.len();
+            self.slots.retain(|_, slot| *slot < known);
+            return read;
+        }
         self.used.resize(self.used.len() + fresh.len(), NEVER);
         self.lists.resize(self.lists.len() + fresh.len(), false);
         self.rows.append(&mut fresh);

@@ -284,9 +284,6 @@ fn series<'t>(name: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<us
     }
 }
 
-/// The most numbers of a series.
-const SERIES: usize = 1000;
-
 /// The numbers between the known ones and the last: by equal factors if the last three known ones have one, else in
 /// equal steps.
 fn continued(known: &[usize], last: usize) -> Result<Vec<usize>, String> {
@@ -304,8 +301,13 @@ fn continued(known: &[usize], last: usize) -> Result<Vec<usize>, String> {
         true => value.checked_mul(*from).map(|product| product / before),
         false => value.checked_add(from.checked_sub(*before)?),
     };
-    let more = successors(next(*from), |&value| next(value)).take(SERIES);
+    let more = successors(next(*from), |&value| next(value)).take(MOST);
     let mut between: Vec<usize> = more.take_while(|&value| value <= last).collect();
+    if between.len() == MOST {
+        return Err(format!(
+            "the series {before},{from},...,{last} has more than {MOST} numbers; give larger steps"
+        ));
+    }
     if from > before && between.pop_if(|value| *value == last).is_some() {
         return Ok(between);
     }
@@ -467,6 +469,7 @@ mod tests {
         assert!(error("pca:4,...,9").contains("two numbers before it"));
         assert!(error("pca:4,2,...,9").contains("does not come to 9"));
         assert!(error("pca:2,4,...").contains("needs the last number"));
+        assert!(error("pca:1,2,...,1500").contains("more than 1000 numbers"));
         let (half, last) = (usize::MAX / 2, usize::MAX);
         for huge in [
             format!("pca:1,{half},...,{last}"),

@@ -40,7 +40,7 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// For the rows of a frame; `None` for sets that scans take in f32, with few rows or columns or with too many columns.
+    /// For the rows of a frame. Errors: why scans take the set in f32: few rows or columns, or too many columns.
     pub fn of(frame: &Frame) -> Result<Self, &'static str> {
         let (n, d) = (frame.bias.len(), frame.dim());
         let layout = Layout::new(frame, Kernel::Plain);
@@ -103,7 +103,7 @@ pub struct Quantiser<'a> {
 }
 
 impl<'a> Quantiser<'a> {
-    /// For the rows of a frame; `None` as of [`Extent::of`].
+    /// For the rows of a frame; `None` where [`Extent::of`] gives a reason.
     pub fn new(rows: &'a dyn Rows, frame: &'a Frame) -> Option<Self> {
         Some(Quantiser {
             source: TileDecoder::new(rows, frame),
