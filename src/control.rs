@@ -59,10 +59,11 @@ pub struct Progress {
 
 /// Shared between the working threads and the front end: a clone is the same control.
 #[derive(Debug, Clone, Default)]
-pub struct Control(Arc<Counters>);
+pub struct Control(Arc<Shared>);
 
+/// The stop flag, and where the work is.
 #[derive(Debug, Default)]
-struct Counters {
+struct Shared {
     stop: AtomicBool,
     at: Mutex<At>,
     done: AtomicU64,

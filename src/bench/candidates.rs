@@ -72,10 +72,7 @@ pub fn candidates(
     warnings: &mut Warnings,
     control: &Control,
 ) -> Result<Vec<Candidate>> {
-    #[cfg(feature = "gpu")]
     let gpus = gpu::gpus(software, memory, warnings, control)?;
-    #[cfg(not(feature = "gpu"))]
-    let (gpus, _) = (None, (memory, control));
     let all: Vec<Candidate> = iter::once(Candidate::cpu()).chain(gpus).collect();
     if all.len() == 1 {
         let why = match (cfg!(feature = "gpu"), software) {
@@ -88,6 +85,21 @@ pub fn candidates(
         warnings.add(why.into());
     }
     Ok(all)
+}
+
+#[cfg(not(feature = "gpu"))]
+mod gpu {
+    use super::{Candidate, Control, Result, Warnings};
+
+    /// None: without the feature, adapters are not looked for.
+    pub(super) fn gpus(
+        _: bool,
+        _: Option<u64>,
+        _: &mut Warnings,
+        _: &Control,
+    ) -> Result<Vec<Candidate>> {
+        Ok(Vec::new())
+    }
 }
 
 #[cfg(feature = "gpu")]

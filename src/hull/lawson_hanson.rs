@@ -20,32 +20,30 @@ pub(super) fn step(u: &mut [f64], next: &[f64]) -> Option<f64> {
     Some(least(u, next, weight, f64::INFINITY))
 }
 
+/// The first number, if it is less than the second.
+#[inline(always)]
+fn lesser(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
 /// The least value for pairs of numbers, and at most `most`; of several at a time, so that the compiler makes vector instructions
 /// of it. Values that are not numbers do not count.
 #[inline(always)]
 fn least(a: &[f64], b: &[f64], value: impl Fn(f64, f64) -> f64, most: f64) -> f64 {
     const LANES: usize = 8;
-    let mut least = [most; LANES];
+    let mut lanes = [most; LANES];
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
-            let value = value(a[lane], b[lane]);
-            least[lane] = if value < least[lane] {
-                value
-            } else {
-                least[lane]
-            };
+            lanes[lane] = lesser(value(a[lane], b[lane]), lanes[lane]);
         }
     }
-    for ((a, b), least) in a_rest.iter().zip(b_rest).zip(&mut least) {
-        let value = value(*a, *b);
-        *least = if value < *least { value } else { *least };
+    for ((a, b), lane) in a_rest.iter().zip(b_rest).zip(&mut lanes) {
+        *lane = lesser(value(*a, *b), *lane);
     }
-    let mut all = most;
-    for value in least {
-        all = if value < all { value } else { all };
-    }
-    all
+    lanes
+        .into_iter()
+        .fold(most, |least, lane| lesser(lane, least))
 }
 
 #[cfg(test)]

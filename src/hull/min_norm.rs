@@ -291,27 +291,56 @@ impl MinNorm {
         (gain > IMPROVES * length * (column.square.sqrt() + length)).then_some(gain)
     }
 
-    /// One step of iterative refinement of `next`, with residuals from the vectors themselves: the factor squares the
-    /// condition number, and this step recovers the lost digits.
+    /// One step of iterative refinement of `next`: the factor squares the condition number, and this step recovers the lost digits.
     #[inline(always)]
     fn refine<S: Simd>(&mut self, simd: S) {
-        let mut sum = vec![0.0; self.d];
-        for (&place, &u) in self.places.iter().zip(&self.next) {
-            for (sum, value) in sum
-                .iter_mut()
-                .zip(&self.vectors[place * self.d..][..self.d])
-            {
-                *sum += u * value;
-            }
+        let mut next = std::mem::take(&mut self.next);
+        let nothing = vec![0.0; self.d];
+        self.correct(simd, (&nothing, self.lift), &mut next);
+        self.next = next;
+    }
+
+    /// What is left of a vector and its entry of t without a combination of the active vectors.
+    #[inline(always)]
+    fn without<S: Simd>(
+        &self,
+        simd: S,
+        (vector, lift): (&[f64], f64),
+        combination: &[f64],
+    ) -> (Vec<f64>, f64) {
+        let mut rest = vector.to_vec();
+        self.subtract(simd, combination, &mut rest);
+        (rest, lift - one(simd, combination, &self.lifts))
+    }
+
+    /// One step of iterative refinement of the combination of active vectors that is nearest to a vector and its entry of t, with
+    /// the rest from the vectors themselves.
+    #[inline(always)]
+    fn correct<S: Simd>(&self, simd: S, of: (&[f64], f64), combination: &mut [f64]) {
+        let (rest, lift) = self.without(simd, of, combination);
+        let mut step = Vec::with_capacity(combination.len());
+        for j in 0..combination.len() {
+            step.push(one(simd, self.vector(j), &rest) + self.lifts[j] * lift);
         }
-        let missing = self.lift - one(simd, &self.lifts, &self.next);
-        let mut step: Vec<f64> = (0..self.ids.len())
-            .map(|j| missing * self.lifts[j] - one(simd, self.vector(j), &sum))
-            .collect();
         self.factor.solve_transposed(simd, &mut step);
         self.factor.solve(simd, &mut step);
-        for (next, change) in self.next.iter_mut().zip(&step) {
-            *next += change;
+        for (share, step) in combination.iter_mut().zip(&step) {
+            *share += step;
+        }
+    }
+
+    /// Subtract a combination of the active vectors.
+    #[inline(always)]
+    fn subtract<S: Simd>(&self, simd: S, combination: &[f64], from: &mut [f64]) {
+        let (eights, rest) = self.places.as_chunks::<8>();
+        let (shares, rest_shares) = combination.as_chunks::<8>();
+        for (places, shares) in eights.iter().zip(shares) {
+            let vectors = places.map(|place| &self.vectors[place * self.d..][..self.d]);
+            products::subtract_eight(simd, *shares, vectors, from);
+        }
+        for (&place, share) in rest.iter().zip(rest_shares) {
+            let vector = &self.vectors[place * self.d..][..self.d];
+            products::subtract(simd, *share, vector, from);
         }
     }
 
@@ -375,7 +404,11 @@ impl MinNorm {
         let mut rest = entering.lift - one(simd, &column, &self.half) / self.lift;
         self.factor.solve(simd, &mut column);
         if square < NEARLY * diagonal && !column.is_empty() {
-            (square, rest) = self.orthogonalise(simd, entering, &mut column);
+            // Products with the inverse of the factor lose as many digits as the vectors are nearly dependent.
+            let of = (&*entering.vector, entering.lift);
+            self.correct(simd, of, &mut column);
+            let (left, lift) = self.without(simd, of, &column);
+            (square, rest) = (one(simd, &left, &left) + lift * lift, lift);
         }
         if square <= DEPENDENT * diagonal {
             return false;
@@ -389,39 +422,6 @@ impl MinNorm {
         self.store(&entering.vector);
         self.u.push(0.0);
         true
-    }
-
-    /// Correct the combination of active vectors that is nearest to a vector: products with the inverse of the factor lose as many
-    /// digits as the vectors are nearly dependent. Returns the square of what is left of the vector, and the entry of t in that.
-    #[inline(always)]
-    fn orthogonalise<S: Simd>(
-        &self,
-        simd: S,
-        entering: &CandidateColumn<'_>,
-        combination: &mut [f64],
-    ) -> (f64, f64) {
-        let mut left = (0.0, 0.0);
-        for last in [false, true] {
-            let mut rest = entering.vector.to_vec();
-            for (j, share) in combination.iter().enumerate() {
-                products::subtract(simd, *share, self.vector(j), &mut rest);
-            }
-            let lift = entering.lift - one(simd, combination, &self.lifts);
-            left = (one(simd, &rest, &rest) + lift * lift, lift);
-            if last {
-                break;
-            }
-            let mut step = Vec::with_capacity(combination.len());
-            for j in 0..combination.len() {
-                step.push(one(simd, self.vector(j), &rest) + self.lifts[j] * lift);
-            }
-            self.factor.solve_transposed(simd, &mut step);
-            self.factor.solve(simd, &mut step);
-            for (share, step) in combination.iter_mut().zip(&step) {
-                *share += step;
-            }
-        }
-        left
     }
 
     /// Append the products of a vector with up to four active ones, from `first` to below `end`.
@@ -497,17 +497,13 @@ impl MinNorm {
     /// `sum = sum_i u_i a_i`.
     #[inline(always)]
     fn add_up<S: Simd>(&mut self, simd: S) {
-        self.sum.fill(0.0);
-        let (eights, rest) = self.places.as_chunks::<8>();
-        let (shares, rest_shares) = self.u.as_chunks::<8>();
-        for (places, u) in eights.iter().zip(shares) {
-            let vectors = places.map(|place| &self.vectors[place * self.d..][..self.d]);
-            products::subtract_eight(simd, u.map(|u| -u), vectors, &mut self.sum);
+        let mut sum = std::mem::take(&mut self.sum);
+        sum.fill(0.0);
+        self.subtract(simd, &self.u, &mut sum);
+        for value in &mut sum {
+            *value = -*value;
         }
-        for (&place, u) in rest.iter().zip(rest_shares) {
-            let vector = &self.vectors[place * self.d..][..self.d];
-            products::subtract(simd, -u, vector, &mut self.sum);
-        }
+        self.sum = sum;
         self.square = one(simd, &self.sum, &self.sum);
         self.total = one(simd, &self.u, &self.lifts) / self.lift;
         self.delicate = self.square < DELICATE * (self.lift * self.total).powi(2);

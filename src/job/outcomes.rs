@@ -372,16 +372,15 @@ fn predictions(
     };
     // A model may predict classes that no query has, but at least one prediction must be a class of the queries.
     let classes = match known.is_empty() {
-        true => named,
-        false => known,
+        true => &named,
+        false => &known,
     };
-    let mut given = texts.iter().flatten().peekable();
-    if given.peek().is_none() || given.any(|text| classes.contains(text)) {
-        return Ok(texts);
-    }
+    let mut given = texts.iter().flatten();
+    let any = given.clone().any(|text| classes.contains(text));
     // Or all are names of the same list: then all predictions are wrong.
-    let mut all = texts.iter().chain(labels).flatten();
-    if all.all(|text| queries.classes.values().any(|class| class == text)) {
+    let of_one_list = given.clone().chain(labels.iter().flatten());
+    let of_one_list = of_one_list.clone().all(|text| named.contains(text));
+    if any || of_one_list || given.next().is_none() {
         return Ok(texts);
     }
     Err(Error::input(

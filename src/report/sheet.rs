@@ -75,7 +75,12 @@ pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<V
     if !bytes(&pictures.reference) || !bytes(&pictures.queries) {
         sheet = Sheet::filled(space, picks, pictures, sheet.values)?;
     }
-    sheet.png().map(Some).map_err(Error::Usage)
+    let png = sheet.png().map(Some);
+    png.map_err(|why| {
+        Error::Usage(format!(
+            "the contact sheet of {space} cannot be drawn: {why}"
+        ))
+    })
 }
 
 impl ImageSet<'_> {

@@ -3,7 +3,7 @@
 use super::read_at::read_at;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// How many bytes of a file are read first; they identify most formats.
@@ -25,8 +25,16 @@ pub(super) struct Input {
 ///
 /// Errors: those of the system; a pipe or a device, which is not opened because that could block forever.
 pub(crate) fn open_file(path: &Path) -> Result<File> {
-    let failed = |error| Error::io("open", path, error);
-    let kind = path.metadata().map_err(failed)?;
+    opened(path, |error| Error::io("open", path, error))
+}
+
+/// The same; `advice` says what was expected if nothing is there.
+pub(crate) fn open_expected(path: &Path, advice: &str) -> Result<File> {
+    opened(path, |error| Error::opening(path, error, advice))
+}
+
+fn opened(path: &Path, failed: impl Fn(io::Error) -> Error) -> Result<File> {
+    let kind = path.metadata().map_err(&failed)?;
     if !kind.is_file() && !kind.is_dir() {
         return Err(input_error(
             path,
@@ -35,7 +43,7 @@ pub(crate) fn open_file(path: &Path) -> Result<File> {
             "write what comes out of it to a file, and name that; only the rows of a set can come from a pipe",
         ));
     }
-    File::open(path).map_err(failed)
+    File::open(path).map_err(&failed)
 }
 
 /// Opens a file and reads its first bytes.

@@ -86,7 +86,7 @@ pub use content::content_hash;
 pub(crate) use fingerprint::check_repeatable;
 pub use fingerprint::{fingerprint, named_files};
 pub(crate) use hashes::ChunkHashes;
-pub(crate) use input::open_file;
+pub(crate) use input::{open_expected, open_file};
 pub use kept::{KeptRows, SetFacts};
 pub use known::KnownRows;
 pub use law::Law;

@@ -2,7 +2,7 @@
 
 use super::file::Output;
 use crate::error::{Error, Place, Result};
-use crate::rows::{open_file, parquet_pages};
+use crate::rows::{open_expected, parquet_pages};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema};
 use parquet::arrow::ArrowWriter;
@@ -86,9 +86,7 @@ impl ParquetSource {
 
     /// Opens the file and checks its pages.
     pub fn open(&self) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-        let missing = |error| Error::opening(&self.path, error, self.advice);
-        self.path.metadata().map_err(missing)?;
-        let file = open_file(&self.path)?;
+        let file = open_expected(&self.path, self.advice)?;
         let again = file.try_clone();
         let again = again.map_err(|error| Error::io("open", &self.path, error))?;
         self.guarded(|| {

@@ -32,9 +32,7 @@ impl Names {
     /// Errors: a file in none of these forms.
     pub fn read(path: &str) -> Result<Self> {
         let failed = |error| Error::io("read", path, error);
-        let missing = |error| Error::opening(Path::new(path), error, "name a file of class names");
-        Path::new(path).metadata().map_err(missing)?;
-        let file = crate::rows::open_file(Path::new(path))?;
+        let file = crate::rows::open_expected(Path::new(path), "name a file of class names")?;
         let mut bytes = Vec::new();
         file.take(LONGEST).read_to_end(&mut bytes).map_err(failed)?;
         let text = String::from_utf8(bytes).map_err(|error| {

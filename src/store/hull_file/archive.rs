@@ -148,10 +148,7 @@ pub(super) struct ArchiveReader {
 
 impl ArchiveReader {
     pub fn open(path: &Path) -> Result<Self> {
-        let advice = "name a file that `hullscope fit` wrote";
-        let missing = |error| Error::opening(path, error, advice);
-        path.metadata().map_err(missing)?;
-        let file = crate::rows::open_file(path)?;
+        let file = crate::rows::open_expected(path, "name a file that `hullscope fit` wrote")?;
         let size = file.metadata();
         let size = size.map_err(|error| Error::io("read", path, error))?.len();
         let name = path.display().to_string();
