@@ -140,6 +140,20 @@ fn engines_that_agree_are_compared() {
 }
 
 #[test]
+fn counts_are_grouped_in_the_table_and_in_the_figure() {
+    let mut report = against(false, usize::MAX);
+    report.shape.rows = 1_234_567;
+    report.shape.queries = 8_901;
+    let text = table(&context(), &report);
+    assert!(
+        text.contains("1,234,567 x 8 reference rows, 8,901 queries"),
+        "{text}"
+    );
+    let drawn = plot::svg(&figure(&context(), &report));
+    assert!(drawn.contains("8,901 queries") && drawn.contains("N = 1,234,567"));
+}
+
+#[test]
 fn a_lying_engine_is_not_compared() {
     let report = against(true, usize::MAX);
     assert!(!report.agrees());

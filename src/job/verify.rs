@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// The certificates, the sets that they are about, and how these are read.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The file that `analyze --certificates` wrote, or the folder of `compare --certificates -o`
+    /// The file that `analyze` or `score --certificates` wrote, or the folder of `compare --certificates -o`
     certificates: PathBuf,
     /// The reference rows of that analysis (without it: the built-in sample)
     #[arg(requires = "queries")]

@@ -5,7 +5,7 @@
 
 use super::columns::{TableColumn, columns};
 use super::document::{self, Part, Section};
-use super::numerals::{number, or_nothing};
+use super::numerals::{grouped, number, or_nothing};
 use super::plot::{Axis, Chart, Figure, Look, Point, Series};
 use super::text_table::Table;
 use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, SweepPoint, Timing};
@@ -42,12 +42,14 @@ pub fn json(context: &BenchContext, report: &Report) -> Value {
 /// The measurements as a table: one column per engine, one line per number that any of them has.
 pub fn table(context: &BenchContext, report: &Report) -> String {
     let (shape, machine) = (report.shape, &context.machine);
+    let [rows, dim, queries] = [shape.rows, shape.dim, shape.queries].map(digits);
     let caption = format!(
-        "{} x {} reference rows, {} queries, k = {}; {}, {} threads. Median of repeats (least to most).",
-        shape.rows, shape.dim, shape.queries, shape.k, machine.cpu, machine.threads
+        "{rows} x {dim} reference rows, {queries} queries, k = {}; {}, {} threads. Median of repeats (least to most).",
+        shape.k, machine.cpu, machine.threads
     );
     let verdicts = report.verdicts.iter().map(|found| {
-        let [inside, outside, undecided] = [found.inside, found.outside, found.undecided];
+        let [inside, outside, undecided] =
+            [found.inside, found.outside, found.undecided].map(grouped);
         format!("Verdicts: {inside} inside, {outside} outside, {undecided} undecided.")
     });
     let engines = report.engines.iter().map(|engine| {
@@ -60,6 +62,11 @@ pub fn table(context: &BenchContext, report: &Report) -> String {
     ];
     let parts = verdicts.map(Part::Text).chain(parts);
     document::text(&[Section::new(caption, parts)])
+}
+
+/// A count in groups of three digits.
+fn digits(count: usize) -> String {
+    grouped(count as u64)
 }
 
 /// Why the numbers of an engine are not compared with those of others; `None` if they are.
@@ -76,7 +83,7 @@ fn lines() -> Vec<TableColumn<'static, EngineReport>> {
     let proved = |proved: &Proved| {
         let [int8, f16] = [proved.int8_directions, proved.f16_directions];
         let [f32, cpu] = [proved.f32_directions, proved.cpu_directions];
-        format!("{int8} / {f16} / {f32} / {cpu}")
+        [int8, f16, f32, cpu].map(grouped).join(" / ")
     };
     let known = |value: Option<f64>| or_nothing(value, number);
     let times = |ratio: Option<f64>| or_nothing(ratio, |ratio| format!("{} x", number(ratio)));
@@ -112,10 +119,10 @@ fn milliseconds(of: &Timing) -> String {
 
 /// Three panels: speed, time against N, time against d.
 pub fn figure(context: &BenchContext, report: &Report) -> Figure {
-    let (shape, queries, k) = (report.shape, report.shape.queries, report.shape.k);
+    let (shape, queries, k) = (report.shape, digits(report.shape.queries), report.shape.k);
     let title = format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}");
-    let [n, d] =
-        [("N", shape.rows), ("d", shape.dim)].map(|(name, size)| format!("{name} = {size}"));
+    let [n, d] = [("N", shape.rows), ("d", shape.dim)]
+        .map(|(name, size)| format!("{name} = {}", digits(size)));
     let panels = [
         speeds(format!("{n}, {d}"), report),
         times_against(report, d, "reference rows N", |engine| {

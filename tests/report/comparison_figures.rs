@@ -88,14 +88,14 @@ fn the_main_figure_names_every_space_of_known_rank() {
         [(16.0, 30.0), (700.0, 100.0)]
     );
     assert_eq!(
-        values(series(&chart, "mean")),
+        values(series(&chart, "reference rows left out")),
         [(16.0, 15.0), (700.0, 50.0)]
     );
     let mut three = report.clone();
     three.spaces.push(space("other", 16, 400));
     assert_eq!(
-        values(series(&by_rank(&three), "mean")),
-        [(16.0, 17.5), (700.0, 50.0)]
+        values(series(&by_rank(&three), "reference rows left out")),
+        [(16.0, 15.0), (16.0, 20.0), (700.0, 50.0)]
     );
     let gaussian = values(series(&chart, "Gaussian"));
     assert!(gaussian.iter().all(|(rank, share)| {

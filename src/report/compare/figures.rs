@@ -29,16 +29,14 @@ pub fn figures(report: &Report) -> Vec<(&'static str, Figure)> {
     drawn.collect()
 }
 
-/// The share outside the hull against the rank, one labelled point per space, with the curves of Gaussian rows and of
-/// reference rows left out; `None` where no rank is known. Spaces whose rows lie on a sphere have no point: there every
+/// The share outside the hull against the rank, one labelled point per space, with the curves of Gaussian rows and
+/// the points of reference rows left out; `None` where no rank is known. Spaces whose rows lie on a sphere have no point: there every
 /// other point is outside.
 fn rank_figure(report: &Report) -> Option<Figure> {
     let asked = by_rank(report, |space| words::asked(space, "hull"));
     let mut own = by_rank(report, |space| words::left_out(space, "hull"));
     let points = if asked.is_empty() { &own } else { &asked };
     let ends = (points.first()?.x / 1.6, points.last()?.x * 1.6);
-    let mean = "mean of the rows left out at each rank";
-    let mean = Series::new(Look::Line, mean, 2, means(&own));
     if !asked.is_empty() {
         own = own
             .iter()
@@ -47,7 +45,6 @@ fn rank_figure(report: &Report) -> Option<Figure> {
     }
     let mut series = gaussian(report, ends);
     series.extend([
-        mean,
         Series::new(Look::Dots, format!("{LEFT_OUT}, by space"), 2, own),
         Series::new(Look::Dots, "queries, by space", 0, asked),
     ]);
@@ -72,15 +69,6 @@ fn by_rank(report: &Report, rate: fn(&SpaceReport) -> Option<&Rate>) -> Vec<Poin
     let mut points: Vec<Point> = points.collect();
     points.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
     points
-}
-
-/// The points with those of equal rank replaced by their mean.
-fn means(points: &[Point]) -> Vec<Point> {
-    let each = points.chunk_by(|a, b| a.x == b.x).map(|points| {
-        let sum: f64 = points.iter().map(|point| point.y).sum();
-        Point::at(points[0].x, sum / points.len() as f64)
-    });
-    each.collect()
 }
 
 /// The rate of Gaussian rows against the rank, one curve for the least and one for the largest number of reference rows.
