@@ -8,7 +8,7 @@ use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::embeddings::Embeddings;
-use crate::report::numerals::grouped;
+use crate::report::numerals::grouped_size;
 use crate::rows::said;
 use crate::space::spec::{Spec, slug};
 use crate::space::{Set, View, Views, frames, joined};
@@ -190,7 +190,7 @@ impl Embed<'_> {
     ) -> Result<Vec<String>> {
         let options = self.options;
         file::create_folder(&options.output)?;
-        let [count, dim] = [made.range.len(), made.rows.dim()].map(|size| grouped(size as u64));
+        let [count, dim] = [made.range.len(), made.rows.dim()].map(grouped_size);
         let element = made.element();
         let mut lines = vec![format!(
             "{}: {count} x {dim} {element}, {}",
@@ -211,8 +211,8 @@ impl Embed<'_> {
             lines.push(format!(
                 "{}: {} labels of {} classes",
                 classes.display(),
-                grouped((made.range.len() - none) as u64),
-                grouped((labels.names.len() - none.min(1)) as u64)
+                grouped_size(made.range.len() - none),
+                grouped_size(labels.names.len() - none.min(1))
             ));
         }
         Ok(lines)

@@ -6,7 +6,7 @@ use super::judging::{ANALYZE, JudgingArgs};
 use super::row_args::{Role, RowArgs};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
-use crate::report::numerals::grouped;
+use crate::report::numerals::grouped_size;
 use crate::rows::{self, Rows};
 use crate::scan::Engine;
 use crate::space::{Set, Settings, Way};
@@ -116,7 +116,7 @@ impl Options {
         let copy = int8.then(|| self.rows.budget());
         let (target, rows) = (&self.output, &*reference);
         hull_file::write(target, about, copy, rows, &known, &space_and_labels)?;
-        let [n, d] = [reference.len(), reference.dim()].map(|size| grouped(size as u64));
+        let [n, d] = [reference.len(), reference.dim()].map(grouped_size);
         let line = format!("{}: {n} rows x {d}, ready", self.output.display());
         Ok(Written { line, notes })
     }

@@ -4,7 +4,7 @@ use super::compare::Done;
 use super::images::Opened;
 use super::{archive, results};
 use crate::error::{Error, Result};
-use crate::report::numerals::grouped;
+use crate::report::numerals::grouped_size;
 use crate::report::sheet::sheet;
 use crate::report::{compare as show, outcomes, plot};
 use crate::space::Set;
@@ -105,7 +105,7 @@ fn without_others(folder: &Path, sheets: &[String]) -> Result<()> {
 /// The inputs by name.
 fn inputs(opened: Option<&Opened>) -> Vec<(String, String)> {
     let set = |what: &str, set: &Set| {
-        let [rows, dim] = [set.rows.len(), set.rows.dim()].map(|size| grouped(size as u64));
+        let [rows, dim] = [set.rows.len(), set.rows.dim()].map(grouped_size);
         let shape = set.shape.map(|shape| shape.to_string());
         let shape = shape.unwrap_or_else(|| format!("{dim} numbers a row"));
         (

@@ -5,7 +5,7 @@ use super::numbers::{self, Numbers};
 use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::numerals::grouped;
+use crate::report::numerals::{grouped, grouped_size};
 use crate::rows::law::{Law, Query};
 use crate::rows::{RowSettings, Rows};
 use crate::scan::Engine;
@@ -188,7 +188,7 @@ impl Options {
         };
         let about = format!(
             "{} queries from {}; {taken} of {}, seed {}",
-            grouped(inputs.queries.len() as u64),
+            grouped_size(inputs.queries.len()),
             inputs.queries.name(),
             inputs.reference.name(),
             plan.seed

@@ -5,7 +5,7 @@
 
 use super::columns::{TableColumn, columns};
 use super::document::{self, Part, Section};
-use super::numerals::{grouped, number, or_nothing};
+use super::numerals::{grouped, grouped_size, number, or_nothing};
 use super::plot::{Axis, Chart, Figure, Look, Point, Series};
 use super::text_table::Table;
 use crate::study::bench::{EngineReport, Machine, Proved, Report, Shape, SweepPoint, Timing};
@@ -42,7 +42,7 @@ pub fn json(context: &BenchContext, report: &Report) -> Value {
 /// The measurements as a table: one column per engine, one line per number that any of them has.
 pub fn table(context: &BenchContext, report: &Report) -> String {
     let (shape, machine) = (report.shape, &context.machine);
-    let [rows, dim, queries] = [shape.rows, shape.dim, shape.queries].map(digits);
+    let [rows, dim, queries] = [shape.rows, shape.dim, shape.queries].map(grouped_size);
     let caption = format!(
         "{rows} x {dim} reference rows, {queries} queries, k = {}; {}, {} threads. Median of repeats (least to most).",
         shape.k, machine.cpu, machine.threads
@@ -62,11 +62,6 @@ pub fn table(context: &BenchContext, report: &Report) -> String {
     ];
     let parts = verdicts.map(Part::Text).chain(parts);
     document::text(&[Section::new(caption, parts)])
-}
-
-/// A count in groups of three digits.
-fn digits(count: usize) -> String {
-    grouped(count as u64)
 }
 
 /// Why the numbers of an engine are not compared with those of others; `None` if they are.
@@ -119,10 +114,14 @@ fn milliseconds(of: &Timing) -> String {
 
 /// Three panels: speed, time against N, time against d.
 pub fn figure(context: &BenchContext, report: &Report) -> Figure {
-    let (shape, queries, k) = (report.shape, digits(report.shape.queries), report.shape.k);
+    let (shape, queries, k) = (
+        report.shape,
+        grouped_size(report.shape.queries),
+        report.shape.k,
+    );
     let title = format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}");
     let [n, d] = [("N", shape.rows), ("d", shape.dim)]
-        .map(|(name, size)| format!("{name} = {}", digits(size)));
+        .map(|(name, size)| format!("{name} = {}", grouped_size(size)));
     let panels = [
         speeds(format!("{n}, {d}"), report),
         times_against(report, d, "reference rows N", |engine| {

@@ -80,6 +80,11 @@ pub fn grouped(number: u64) -> String {
     HumanCount(number).to_string()
 }
 
+/// The size of something in memory, in groups of three digits.
+pub fn grouped_size(size: usize) -> String {
+    grouped(size as u64)
+}
+
 /// The different values, in the order of their first appearance.
 pub fn distinct<T: Clone + Eq + Hash>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     values.into_iter().unique().collect()

@@ -29,9 +29,9 @@ pub fn figures(report: &Report) -> Vec<(&'static str, Figure)> {
     drawn.collect()
 }
 
-/// The share outside the hull against the rank, one labelled point per space, with the curves of Gaussian rows and
-/// the points of reference rows left out; `None` where no rank is known. Spaces whose rows lie on a sphere have no point: there every
-/// other point is outside.
+/// The share outside the hull against the rank, one labelled point per space, with the curves of Gaussian rows and the
+/// points of reference rows left out; `None` where no rank is known. Spaces whose rows lie on a sphere have no point:
+/// there every other point is outside.
 fn rank_figure(report: &Report) -> Option<Figure> {
     let asked = by_rank(report, |space| words::asked(space, "hull"));
     let mut own = by_rank(report, |space| words::left_out(space, "hull"));

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::report::columns::{TableColumn, columns};
 use crate::report::document::{self, Part, Section};
 use crate::report::html;
-use crate::report::numerals::{grouped, number, percent, probability};
+use crate::report::numerals::{grouped_size, number, percent, probability};
 use crate::report::text_table::Table;
 use crate::store::file;
 use crate::study::outcomes::{
@@ -72,7 +72,7 @@ pub fn section(outcomes: &Outcomes) -> Section {
     let caption = format!(
         "The best score A of each space against the others, by DeLong's paired test; p corrected by Holm for all {} pairs of \
          notions.",
-        grouped(tested.clone().count() as u64)
+        grouped_size(tested.clone().count())
     );
     let best: Vec<Comparison> = tested.filter_map(|pair| of_best(outcomes, pair)).collect();
     if !best.is_empty() {
