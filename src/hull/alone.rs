@@ -8,6 +8,7 @@
 
 use super::pool::Pool;
 use super::solve::{Goal, Open, Queries, Settled, loop_k};
+use super::warm::{Given, ends};
 use super::{Answer, Solver};
 use crate::control::Control;
 use crate::error::Result;
@@ -39,13 +40,18 @@ impl Solver<'_> {
         self.pool = Pool::new(dim);
         settled.sort_unstable_by_key(|done| done.query);
         assert_eq!(settled.len(), count, "every query is settled once");
+        let starts = ends(&mut settled);
         let mut answers = self.answers(settled, &queries)?;
         if let Some(gap) = self.settings.gap {
             for (query, answer) in answers.iter_mut().enumerate() {
                 self.euclidean_pool = Pool::new(dim);
                 let place = query * dim..(query + 1) * dim;
                 let one = self.queries(&raw[place.clone()], &framed[place]);
-                self.bracket(std::slice::from_mut(answer), gap, &one, None, control)?;
+                let given = Given {
+                    excluded: None,
+                    starts: std::slice::from_ref(&starts[query]),
+                };
+                self.bracket(std::slice::from_mut(answer), gap, &one, given, control)?;
             }
             self.euclidean_pool = Pool::new(dim);
         }

@@ -9,7 +9,10 @@
 use super::certificate::residual;
 use super::prove::{Direction, Scanned};
 use super::solve::{DISTANCE_K, Goal, Open, Outcome, Queries, Settled};
-use super::{Answer, Bracket, Certificate, SEED_GROUP, Solver, SolverStage, Verdict, pool};
+use super::warm::{Given, ends};
+use super::{
+    Answer, Bracket, Certificate, Nearest, SEED_GROUP, Solver, SolverStage, Verdict, pool,
+};
 use crate::control::Control;
 use crate::error::Result;
 
@@ -38,8 +41,16 @@ impl Before {
     }
 }
 
-/// The answer of a query that its distance settled, or the number of scans that did not settle it.
-type Early = std::result::Result<Box<Answer>, u32>;
+/// The answer of a query that its distance settled, or what is known of another one.
+type Early = std::result::Result<Box<Answer>, Late>;
+
+/// A query that its distance did not settle.
+#[derive(Default)]
+struct Late {
+    scans: u32,
+    /// The point with which the search for the distance ended.
+    nearest: Nearest,
+}
 
 impl Solver<'_> {
     /// How many of `count` queries are answered together: few at first, so that later ones find rows in the pool.
@@ -69,22 +80,35 @@ impl Solver<'_> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
+        let given = Given {
+            excluded,
+            ..Given::default()
+        };
         if !(self.before.pays() && self.pool_starts()) {
-            return self.verdicts_first(raw, gap, excluded, control);
+            return self.verdicts_first(raw, gap, given, control);
         }
         let dim = self.metric.dim();
-        let early = self.distances_first(raw, gap, excluded, control)?;
+        let mut early = self.distances_first(raw, gap, given, control)?;
         let left: Vec<usize> = (0..early.len()).filter(|&q| early[q].is_err()).collect();
         let each = left.iter().flat_map(|&q| &raw[q * dim..][..dim]);
         let raw: Vec<f64> = each.copied().collect();
         let excluded = excluded.map(|rows| left.iter().map(|&q| rows[q]).collect::<Vec<_>>());
-        let late = self.verdicts_first(&raw, gap, excluded.as_deref(), control)?;
+        let starts = left.iter().map(|&q| match &mut early[q] {
+            Err(late) => std::mem::take(&mut late.nearest),
+            Ok(_) => Nearest::default(),
+        });
+        let starts: Vec<Nearest> = starts.collect();
+        let given = Given {
+            excluded: excluded.as_deref(),
+            starts: &starts,
+        };
+        let late = self.verdicts_first(&raw, gap, given, control)?;
         let mut late = late.into_iter();
         let each = early.into_iter();
         let all = each.filter_map(|early| match early {
             Ok(answer) => Some(*answer),
-            Err(scans) => late.next().map(|answer| Answer {
-                scans: answer.scans + scans,
+            Err(known) => late.next().map(|answer| Answer {
+                scans: answer.scans + known.scans,
                 ..answer
             }),
         });
@@ -96,16 +120,22 @@ impl Solver<'_> {
         &mut self,
         raw: &[f64],
         gap: f64,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
-        let mut answers = self.verdicts(raw, excluded, control)?;
+        let framed = self.framed(raw);
+        let queries = self.queries(raw, &framed);
+        let mut settled = self.settled(&queries, given, control)?;
+        let starts = ends(&mut settled);
+        let mut answers = self.answers(settled, &queries)?;
         self.before.settled += answers.len() as u64;
         let outside = answers.iter().filter(|one| one.verdict == Verdict::Outside);
         self.before.outside += outside.count() as u64;
-        let framed = self.framed(raw);
-        let queries = self.queries(raw, &framed);
-        self.bracket(&mut answers, gap, &queries, excluded, control)?;
+        let given = Given {
+            starts: &starts,
+            ..given
+        };
+        self.bracket(&mut answers, gap, &queries, given, control)?;
         Ok(answers)
     }
 
@@ -114,18 +144,18 @@ impl Solver<'_> {
         &mut self,
         raw: &[f64],
         gap: f64,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         control: &Control,
     ) -> Result<Vec<Early>> {
         let framed = self.framed(raw);
         let queries = &self.queries(raw, &framed);
         let count = raw.len() / queries.dim;
-        let mut all: Vec<Early> = (0..count).map(|_| Err(0)).collect();
+        let mut all: Vec<Early> = (0..count).map(|_| Err(Late::default())).collect();
         let on_affine_hull = |&query: &usize| self.off_affine_hull(query, queries).is_none();
         let asked: Vec<usize> = (0..count).filter(on_affine_hull).collect();
         self.before.tried += asked.len() as u64;
         for group in asked.chunks(self.distances_together()) {
-            let open = self.first_steps(group, |_| 0.0, queries, excluded, control)?;
+            let open = self.first_steps(group, |_| 0.0, queries, given, control)?;
             for done in self.group(Goal::Both(gap)).run(open, queries, control)? {
                 let query = done.query;
                 all[query] = self.early(done, queries)?;
@@ -148,7 +178,10 @@ impl Solver<'_> {
             separated: Some(separated),
         } = done.outcome
         else {
-            return Ok(Err(done.scans));
+            return Ok(Err(Late {
+                scans: done.scans,
+                nearest: done.nearest,
+            }));
         };
         let stage = match separated.exact {
             true => SolverStage::F64Recheck,
@@ -179,7 +212,7 @@ impl Solver<'_> {
         answers: &mut [Answer],
         gap: f64,
         queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         control: &Control,
     ) -> Result<()> {
         for (query, answer) in answers.iter_mut().enumerate() {
@@ -204,7 +237,7 @@ impl Solver<'_> {
         control.advance((answers.len() - left.len()) as u64);
         for group in left.chunks(self.distances_together()) {
             let known = |query: usize| answers[query].margin;
-            let open = self.first_steps(group, known, queries, excluded, control)?;
+            let open = self.first_steps(group, known, queries, given, control)?;
             for done in self
                 .group(Goal::Distance(gap))
                 .run(open, queries, control)?
@@ -231,18 +264,21 @@ impl Solver<'_> {
         group: &[usize],
         known: impl Fn(usize) -> f64,
         queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         control: &Control,
     ) -> Result<Vec<Open>> {
         let dim = queries.dim;
         let k = DISTANCE_K;
+        let (warm, group) = given.parted(group);
+        let mut warm = self.warm(Goal::Distance(0.0), (&warm, k), queries, given)?;
+        warm.iter_mut().for_each(|q| q.lower = known(q.query));
         let mut targets: Vec<f64> = group
             .iter()
             .flat_map(|&q| queries.point(q).iter().copied())
             .collect();
         self.euclidean.whiten(&mut targets);
         let offers = match self.pool_starts() {
-            false => self.scanned(group, targets.clone(), k, queries, excluded, control)?,
+            false => self.scanned((&group, k), targets.clone(), queries, given, control)?,
             true => {
                 let prices = self
                     .euclidean_pool
@@ -254,23 +290,22 @@ impl Solver<'_> {
         let each = group.iter().zip(targets.chunks_exact(dim)).zip(offers);
         let open = each.map(|((&query, target), (slots, scans, margin))| {
             let mut q = Open::new(query, target.to_vec(), slots, k);
-            q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
+            q.exclude(given.excluded(query), &self.euclidean_pool);
             q.scans = scans;
             q.lower = known(query).max(margin);
             q
         });
-        Ok(open.collect())
+        Ok(warm.into_iter().chain(open).collect())
     }
 
     /// For each target, the k rows furthest along it, by one scan for all targets; with the number of scans and the
     /// proved margin.
     fn scanned(
         &mut self,
-        group: &[usize],
+        (group, k): (&[usize], usize),
         mut targets: Vec<f64>,
-        k: usize,
         queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         control: &Control,
     ) -> Result<Vec<(Vec<pool::Slot>, u32, f64)>> {
         self.euclidean.direction(&mut targets);
@@ -279,7 +314,7 @@ impl Solver<'_> {
             .zip(targets.chunks_exact(queries.dim))
             .map(|(&query, vector)| {
                 let mut direction = Direction::new(vector, queries.both(query), None, k);
-                direction.excluded = excluded.map(|rows| rows[query]);
+                direction.excluded = given.excluded(query);
                 direction
             })
             .collect();

@@ -2,7 +2,7 @@
 //!
 //! Membership does not change under an invertible affine map, so the solver works on `y = L^-1 P D^-1 x'`,
 //! where x' are the scan's coordinates, D the columns' ranges, P a permutation and `L L^T = P (C + r I) P^T` the
-//! pivoted Cholesky factor of the covariance of `D^-1 x'` with a small ridge r. Rows are never transformed: a
+//! pivoted Cholesky factor of the covariance of `D^-1 x'` with a small ridge r.
 //! Rows are never transformed: a direction r in y is the direction `w = D^-1 P^T L^-T r` in x', and rows are scanned in
 //! x'. Distances need the Euclidean metric, where the map is a diagonal. The same factor without the ridge gives the
 //! directions in which the rows do not vary: the normals of the [`AffineHull`].

@@ -31,6 +31,7 @@ mod reduce;
 mod soften;
 mod solve;
 pub mod tiny;
+mod warm;
 
 pub use certificate::{Certificate, Evidence, Verdict};
 pub use columns::GAP;
@@ -46,6 +47,7 @@ use pool::Pool;
 use prove::{Direction, Judge, Scanned};
 use rayon::prelude::*;
 use solve::{FIRST_K, FIRST_WITHIN, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
+use warm::Given;
 
 /// Which step of the solver settled a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -286,14 +288,28 @@ impl<'a> Solver<'a> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
-        let dim = self.metric.dim();
         let framed = self.framed(raw);
         let queries = self.queries(raw, &framed);
-        let count = raw.len() / dim;
+        let given = Given {
+            excluded,
+            ..Given::default()
+        };
+        let settled = self.settled(&queries, given, control)?;
+        self.answers(settled, &queries)
+    }
+
+    /// Settles every query, without distances.
+    fn settled(
+        &mut self,
+        queries: &Queries<'_>,
+        given: Given<'_>,
+        control: &Control,
+    ) -> Result<Vec<Settled>> {
+        let count = queries.raw.len() / queries.dim;
         let mut settled: Vec<Option<Settled>> = (0..count).map(|_| None).collect();
         let mut left = Vec::new();
         for query in 0..count {
-            settled[query] = self.off_affine_hull(query, &queries);
+            settled[query] = self.off_affine_hull(query, queries);
             if settled[query].is_none() {
                 left.push(query);
             }
@@ -307,14 +323,14 @@ impl<'a> Solver<'a> {
             }
             .min(left.len());
             let group: Vec<usize> = left.drain(..size).collect();
-            for done in self.settle_group(&group, &queries, excluded, control)? {
+            for done in self.settle_group(&group, queries, given, control)? {
                 let place = done.query;
                 settled[place] = Some(done);
             }
         }
         let settled: Vec<Settled> = settled.into_iter().flatten().collect();
         assert_eq!(settled.len(), count, "every query is settled once");
-        self.answers(settled, &queries)
+        Ok(settled)
     }
 
     /// The answers, without distances, of the settled queries.
@@ -368,6 +384,7 @@ impl<'a> Solver<'a> {
             stage: SolverStage::OffAffineHull,
             support: 0,
             scans: 0,
+            nearest: Nearest::default(),
         })
     }
 
@@ -376,12 +393,16 @@ impl<'a> Solver<'a> {
         &mut self,
         group: &[usize],
         queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         control: &Control,
     ) -> Result<Vec<Settled>> {
         let mut settled = Vec::new();
-        let mut open = self.first_direction(group, queries, excluded, &mut settled, control)?;
+        let (warm, cold) = given.parted(group);
+        let excluded = given.excluded;
+        let mut open = self.first_direction(&cold, queries, excluded, &mut settled, control)?;
         self.soften(&mut open, control)?;
+        let k = loop_k(queries.dim, group.len());
+        open.extend(self.warm(Goal::Verdict, (&warm, k), queries, given)?);
         while !open.is_empty() {
             let rest = open.split_off(self.group_size().min(open.len()));
             settled.extend(self.group(Goal::Verdict).run(open, queries, control)?);
@@ -560,6 +581,7 @@ impl<'a> Solver<'a> {
                     stage,
                     support: 0,
                     scans: 1,
+                    nearest: Nearest::default(),
                 });
                 control.advance(1);
                 continue;

@@ -63,13 +63,17 @@ const POOL_ROUNDS: usize = 64;
 const SLOW: f64 = 0.25;
 const STUCK: f64 = 0.9;
 
+/// Scans for a distance without a verdict that may fail to separate the query. Of 10,000 images of Fashion-MNIST in 64, 32 and 16
+/// dimensions, 3 take 0.86, 0.92 and 0.94 of the time of 1, and 6 as long as 3.
+const DOUBTS: u32 = 3;
+
 /// What the loop computes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Goal {
     Verdict,
     /// A bracket of the distance to this relative gap.
     Distance(f64),
-    /// The distance bracket of a query without a verdict: a query that its first scan does not separate leaves the loop.
+    /// The distance bracket of a query without a verdict: a query that [`DOUBTS`] scans do not separate leaves the loop.
     Both(f64),
 }
 
@@ -118,6 +122,8 @@ pub(super) struct Open {
     soft: Option<Box<Soft>>,
     /// Pool slots to consider next.
     pub fresh: Vec<Slot>,
+    /// Convex weights of the fresh slots, if another search ended with them.
+    weights: Vec<f64>,
     /// How many rows the next full scan should return.
     pub k: usize,
     /// Full scans so far, in this loop and before.
@@ -130,6 +136,8 @@ pub(super) struct Open {
     pub lower: f64,
     /// The best direction so far, unless only the distance is sought.
     separated: Option<Box<Separated>>,
+    /// Scans in this loop after which no direction separated the query.
+    doubts: u32,
     /// Scan in f64, because f32 is too coarse for this query.
     pub fine: bool,
     /// The last step, for a query that f64 in this metric cannot settle; and the direction that it wants scanned.
@@ -163,11 +171,13 @@ impl Open {
             soft: None,
             target,
             fresh,
+            weights: Vec::new(),
             k,
             scans: 0,
             excluded: None,
             lower: 0.0,
             separated: None,
+            doubts: 0,
             fine: false,
             finish: None,
             sharp: Vec::new(),
@@ -175,6 +185,19 @@ impl Open {
             last: f64::INFINITY,
             point: Vec::new(),
             state: State::Solving,
+        }
+    }
+
+    /// The same from the point with which another search ended: its rows and their convex weights.
+    pub fn warm(
+        query: usize,
+        target: Vec<f64>,
+        (fresh, weights): (Vec<Slot>, Vec<f64>),
+        k: usize,
+    ) -> Self {
+        Open {
+            weights,
+            ..Open::new(query, target, fresh, k)
         }
     }
 
@@ -240,7 +263,10 @@ impl Open {
             self.set = MinNorm::new(self.target.len(), length);
         }
         let candidates: Vec<_> = slots.into_iter().zip(vectors).collect();
-        self.set.improve(&candidates);
+        match std::mem::take(&mut self.weights) {
+            weights if weights.len() == candidates.len() => self.set.start(&candidates, &weights),
+            _ => self.set.improve(&candidates),
+        }
         self.point = self.set.point();
         self.state = State::Pricing;
     }
@@ -354,6 +380,8 @@ pub(super) struct Settled {
     pub stage: SolverStage,
     pub support: usize,
     pub scans: u32,
+    /// The point of the hull with which the search ended, if the query is not known to be inside.
+    pub nearest: Nearest,
 }
 
 impl Group<'_, '_> {
@@ -572,7 +600,10 @@ impl Group<'_, '_> {
             }
         }
         if self.in_doubt(q) {
-            return Ok(Some(Outcome::NotSeparated));
+            q.doubts += 1;
+            if q.doubts == DOUBTS {
+                return Ok(Some(Outcome::NotSeparated));
+            }
         }
         if q.soft.is_none()
             && self.goal == Goal::Verdict
@@ -842,12 +873,20 @@ impl Group<'_, '_> {
         if !matches!(self.goal, Goal::Both(_)) {
             control.advance(1);
         }
+        let nearest = match &outcome {
+            Outcome::Outside { .. } | Outcome::NotSeparated => {
+                let (rows, weights) = self.combined(q);
+                Nearest { rows, weights }
+            }
+            _ => Nearest::default(),
+        };
         settled.push(Settled {
             query: q.query,
             outcome,
             stage,
             support,
             scans: q.scans,
+            nearest,
         });
         q.state = State::Done;
     }
