@@ -29,7 +29,7 @@ pub(super) struct InverseFactor {
 
 /// A number of columns, or rows, with room for some more.
 pub(super) fn roomy(size: usize) -> usize {
-    size + (size / 4).max(16)
+    size + (size / 4).max(32)
 }
 
 /// A stride with room for more columns than `size`; an odd multiple, so that the entries of a row do not fall into one cache set.
@@ -37,7 +37,8 @@ fn stride(size: usize) -> usize {
     ((roomy(size) / LANES) | 1) * LANES
 }
 
-fn padded(size: usize) -> usize {
+/// A number of numbers with the padding that solves need.
+pub(super) fn padded(size: usize) -> usize {
     size.next_multiple_of(LANES)
 }
 

@@ -11,7 +11,7 @@
 
 mod start;
 
-use super::factor::{InverseFactor, roomy};
+use super::factor::{InverseFactor, padded, roomy};
 use super::lawson_hanson;
 use crate::linear::products::{self, one};
 use pulp::Simd;
@@ -196,7 +196,7 @@ impl MinNorm {
             self.settle(simd);
         }
         loop {
-            let mut ranked: Vec<(f64, usize)> = Vec::new();
+            let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(open.len());
             for first in (0..open.len()).step_by(4) {
                 let some = &open[first..open.len().min(first + 4)];
                 let gains = self.gains(simd, some).into_iter().zip(first..);
@@ -231,7 +231,7 @@ impl MinNorm {
         let block = gaining;
         let active = self.ids.len();
         // Each active vector is read once for the whole block.
-        let room = || Vec::with_capacity(active + block.len());
+        let room = || Vec::with_capacity(padded(active + block.len()));
         let mut products: Vec<Vec<f64>> = block.iter().map(|_| room()).collect();
         for first in (0..active).step_by(4) {
             for (products, column) in products.iter_mut().zip(&block) {

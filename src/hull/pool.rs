@@ -145,10 +145,15 @@ impl Pool {
         self.slots.get(&row).copied()
     }
 
-    /// Record that slots are in active sets.
+    /// Record that slots are in active sets, and list them.
     pub fn touch(&mut self, slots: &[Slot]) {
-        slots.iter().for_each(|&slot| self.used[slot] = self.clock);
+        self.keep(slots);
         self.list(slots);
+    }
+
+    /// Record that slots are in active sets.
+    pub fn keep(&mut self, slots: &[Slot]) {
+        slots.iter().for_each(|&slot| self.used[slot] = self.clock);
     }
 
     /// Add reference rows that are not yet here, in the given order, and list them all.
@@ -277,15 +282,19 @@ impl Pool {
         control: &Control,
     ) -> Result<Prices> {
         let d = self.dim;
-        let length = |w: &[f64]| Some(length(w)).filter(|&length| length > 0.0);
-        let lengths: Vec<f64> = directions
-            .chunks_exact(d)
-            .map(length)
-            .map(|l| l.unwrap_or(1.0))
-            .collect();
-        let each = directions.chunks_exact(d).zip(&lengths);
-        let unit = each.flat_map(|(w, &length)| w.iter().map(move |v| (v / length) as f32));
-        let unit: Vec<f32> = unit.collect();
+        let mut unit = vec![0.0f32; directions.len()];
+        let each = directions.par_chunks_exact(d);
+        let each = each.zip(unit.par_chunks_exact_mut(d));
+        let lengths = each.map(|(w, unit)| {
+            let length = match length(w) {
+                length if length > 0.0 => length,
+                _ => 1.0,
+            };
+            let rounded = unit.iter_mut().zip(w);
+            rounded.for_each(|(unit, v)| *unit = (v / length) as f32);
+            length
+        });
+        let lengths: Vec<f64> = lengths.collect();
         // One rounding more than in a scan: that of the direction.
         let error = f32_score(d + 1, self.reach, 1.0 + 1e-6, 0.0);
         let empty = match levels {

@@ -468,13 +468,21 @@ impl Group<'_, '_> {
     /// whether any query has new candidates.
     fn price(&self, open: &mut [Open], control: &Control) -> Result<bool> {
         for fine in [false, true] {
-            let pricing = || open.iter().filter(|q| q.state == State::Pricing);
-            let directions: Vec<f64> = pricing().flat_map(|q| q.point.iter().map(|v| -v)).collect();
-            if directions.is_empty() {
+            let pricing = open.iter().filter(|q| q.state == State::Pricing);
+            let pricing: Vec<&Open> = pricing.collect();
+            if pricing.is_empty() {
                 break;
             }
-            let levels: Vec<f64> = pricing().map(Open::level).collect();
-            let asked = (pooled(self.metric.dim()), Some(levels.as_slice()));
+            let d = self.metric.dim();
+            let mut directions = vec![0.0; pricing.len() * d];
+            let each = directions.par_chunks_exact_mut(d).zip(&pricing);
+            let levels = each.map(|(direction, q)| {
+                let opposite = direction.iter_mut().zip(&q.point);
+                opposite.for_each(|(out, v)| *out = -v);
+                q.level()
+            });
+            let levels: Vec<f64> = levels.collect();
+            let asked = (pooled(d), Some(levels.as_slice()));
             let prices = self.pool.price(&directions, asked, fine, control)?;
             let pricing = open.iter_mut().filter(|q| q.state == State::Pricing);
             for (b, q) in pricing.enumerate() {
@@ -499,11 +507,15 @@ impl Group<'_, '_> {
         let scanned = self.judge.scan(&directions, control)?;
         let mut wanted: Vec<usize> = Vec::new();
         let active: Vec<Slot> = waiting.iter().flat_map(|q| q.set.ids()).copied().collect();
-        self.pool.touch(&active);
+        match self.goal {
+            Goal::Verdict => self.pool.touch(&active),
+            // They are listed when the query is settled: until then, prices of so many more take longer than they save.
+            _ => self.pool.keep(&active),
+        }
         let mut own: Vec<usize> = Vec::new();
         for (q, found) in waiting.iter().zip(&scanned) {
-            // Rows for a soft problem or a distance stay unlisted until an active set uses them: prices of so many would cost more
-            // than a scan in eight bits.
+            // Rows for a soft problem stay unlisted until an active set uses them, those for a distance until a settled query did:
+            // prices of so many would cost more than a scan in eight bits.
             match q.soft.is_some() || self.goal != Goal::Verdict {
                 true => own.extend_from_slice(&found.rows),
                 false => wanted.extend_from_slice(&found.rows),

@@ -27,8 +27,10 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::scan::cpu::{BLOCK, Space, TILE, TileDecoder, Tiles, padded};
 use crate::scan::{Batch, Floor};
+use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// One tile in this many sets the bars, and at most `MOST_FIRST`.
@@ -47,8 +49,12 @@ const SLOW: u32 = 3;
 const CROWD: usize = 2;
 
 /// If one product in this many is not excluded, scoring those takes about as long as the products: then products in two parts,
-/// which leave fewer open, cost no more.
+/// which leave fewer open, cost no more. Rows that are among the k best of those met are scored in any form: the others count
+/// only if at least as many are open.
 const OPEN: usize = 64;
+
+/// How many batches of a kind start with directions in two parts after one that ended so.
+const STAYS: u32 = 16;
 
 /// If a panel has more rows to score than this, all its rows are read at once.
 const MANY: usize = 8;
@@ -90,8 +96,9 @@ pub struct Int8Batch<'s, 'a> {
     parts: [OnceLock<Option<Parts>>; 2],
     /// The [`Form`] of the tiles that come next.
     form: AtomicU8,
-    /// Whether batches of this kind start with split directions: as the last one ended.
-    split: &'s AtomicBool,
+    /// How many batches of this kind still start with split directions, and whether this one does.
+    split: &'s AtomicU32,
+    starts_split: bool,
     /// Whole tiles in the order of work, starting with those that set the bars.
     order: Vec<usize>,
     first: usize,
@@ -183,6 +190,13 @@ fn order(whole: usize, first: usize) -> Vec<usize> {
     spread
 }
 
+/// Whether more of the products of some tiles and directions (`count` pairs of both) are open than it takes to score the rows that
+/// are among the k best of those met in so many tiles before.
+fn many(open: usize, count: usize, k: usize, met: usize) -> bool {
+    let among_the_best = count * k / met;
+    open * OPEN > count * TILE && open > 2 * among_the_best
+}
+
 /// Buffers of one worker.
 #[derive(Default)]
 struct Worker {
@@ -207,18 +221,20 @@ struct Framed {
 }
 
 impl<'s, 'a> Int8Batch<'s, 'a> {
-    /// Prepares the batch; `split` says whether batches of this kind start with split directions. `None` if a direction is out
+    /// Prepares the batch; `split` says how many batches of this kind start with split directions. `None` if a direction is out
     /// of the range of eight bits and their bounds.
     pub fn new(
         source: TileDecoder<'a>,
         kept: &'s Kept,
         how: How,
         asked: (&'s Batch<'s>, &[Floor]),
-        split: &'s AtomicBool,
+        split: &'s AtomicU32,
     ) -> Option<Self> {
         let whole = Tiles::<f32>::len(&source) / TILE;
         let first = first_tiles(whole, asked.0.k);
-        let form = match split.load(Relaxed) {
+        let left = split.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        let starts_split = left.is_ok();
+        let form = match starts_split {
             true => Form::Split,
             false => Form::Whole,
         };
@@ -227,6 +243,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             parts: Default::default(),
             form: AtomicU8::new(form as u8),
             split,
+            starts_split,
             order: order(whole, first),
             next: AtomicUsize::new(0),
             pace: Pace::default(),
@@ -234,7 +251,9 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             how,
             first,
         };
-        batch.parts(form).is_some().then_some(batch)
+        // Here, before the workers start, all threads can make them.
+        let parts = batch.made(form, true);
+        parts.is_some().then_some(batch)
     }
 
     /// Scan with all threads.
@@ -242,7 +261,9 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let results = rayon::broadcast(|_| self.work(control));
         results.into_iter().collect::<Result<Vec<()>>>()?;
         let form = self.form();
-        self.split.store(form == Form::Split, Relaxed);
+        if form == Form::Split && !self.starts_split {
+            self.split.store(STAYS, Relaxed);
+        }
         let slow = form == Form::Plain;
         let (scores, rows) = self.stated.lists.finish();
         Ok(Answer { scores, rows, slow })
@@ -270,40 +291,64 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
 
     /// The directions as integers; `None` if one is out of range, or in f32.
     fn parts(&self, form: Form) -> Option<&Parts> {
-        let parts = self.parts.get(form as usize)?;
-        parts.get_or_init(|| self.make(form)).as_ref()
+        self.made(form, false)
     }
 
-    fn make(&self, form: Form) -> Option<Parts> {
+    /// The same, made by all threads or by this one alone. A worker that waits for others inside of the lock might be given work
+    /// that waits for the lock.
+    fn made(&self, form: Form, together: bool) -> Option<&Parts> {
+        let parts = self.parts.get(form as usize)?;
+        let make = || {
+            let ranges = self.ranges(form);
+            let part = |&(block, first, end)| self.part(form, block, first..end);
+            match together {
+                true => ranges.par_iter().map(part).collect(),
+                false => ranges.iter().map(part).collect(),
+            }
+        };
+        parts.get_or_init(make).as_ref()
+    }
+
+    /// The block, the first and the end of each part.
+    fn ranges(&self, form: Form) -> Vec<(usize, usize, usize)> {
+        // As many lanes either way.
+        let most = match form {
+            Form::Split => BLOCK / 2,
+            _ => BLOCK,
+        };
+        let blocks = self.stated.blocks.iter().enumerate();
+        let each = blocks.flat_map(|(place, block)| {
+            let used = block.bias.len();
+            let firsts = (0..used).step_by(most);
+            firsts.map(move |first| (place, first, used.min(first + most)))
+        });
+        each.collect()
+    }
+
+    /// Some directions of a block as integers.
+    fn part(&self, form: Form, place: usize, range: Range<usize>) -> Option<Integers> {
         let (layout, d) = (self.kept.layout(), self.stated.dim());
         let (width, levels) = (layout.width(), self.how.levels);
+        let block = &self.stated.blocks[place];
+        let (start, end) = (block.first + range.start, block.first + range.end);
+        let stored = layout.of_directions(&self.stated.batch.directions[start * d..end * d])?;
+        let bias = &block.bias[range.clone()];
+        let count = bias.len().next_multiple_of(GROUP);
         let split = form == Form::Split;
-        // As many lanes either way.
-        let together = if split { BLOCK / 2 } else { BLOCK };
-        let mut parts = Vec::new();
-        for (place, block) in self.stated.blocks.iter().enumerate() {
-            let directions = &self.stated.batch.directions[block.first * d..];
-            let stored = layout.of_directions(&directions[..block.bias.len() * d])?;
-            let each = stored.chunks(together * width);
-            for (part, (stored, bias)) in each.zip(block.bias.chunks(together)).enumerate() {
-                let count = bias.len().next_multiple_of(GROUP);
-                let (numbers, bounds) = match split {
-                    true => bound::split(stored, bias, (levels, count), d)?,
-                    false => quantised(stored, bias, levels, d)?,
-                };
-                let slack = bounds.iter().map(|lane| Slack::new(d, lane.norm()));
-                parts.push(Integers {
-                    block: place,
-                    first: part * together,
-                    lanes: Lanes::new(&numbers, width, self.how.kernel),
-                    slack: slack.collect(),
-                    bounds,
-                    count,
-                    base: split.then_some(numbers::base(levels) as f32),
-                });
-            }
-        }
-        Some(parts)
+        let (numbers, bounds) = match split {
+            true => bound::split(&stored, bias, (levels, count), d)?,
+            false => quantised(&stored, bias, levels, d)?,
+        };
+        let slack = bounds.iter().map(|lane| Slack::new(d, lane.norm()));
+        Some(Integers {
+            block: place,
+            first: range.start,
+            lanes: Lanes::new(&numbers, width, self.how.kernel),
+            slack: slack.collect(),
+            bounds,
+            count,
+            base: split.then_some(numbers::base(levels) as f32),
+        })
     }
 
     /// The loop of one worker: takes tiles until none is left.
@@ -342,13 +387,23 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 continue;
             };
             let open = std::mem::take(&mut worker.open);
-            let products = WINDOW as usize * TILE * self.stated.batch.bias.len();
-            let many = open * OPEN > products;
+            let many = self.is_many(open, place);
             let stays_slow = window.stays_slow(mean, self.pace.is_slower(mean));
             if stays_slow || (form == Form::Whole && many && window.slow > 0) {
                 self.leave(form, many);
             }
         }
+    }
+
+    /// Whether many products are open in a window of tiles, of which the last has this place in the order.
+    fn is_many(&self, open: usize, place: usize) -> bool {
+        let count = WINDOW as usize * self.stated.batch.bias.len();
+        many(
+            open,
+            count,
+            self.stated.batch.k,
+            (place / 2).max(self.first),
+        )
     }
 
     /// Score some rows of a tile in f32.
@@ -559,6 +614,16 @@ mod tests {
         assert_eq!(run(&[90, 60, 50, 49]), Some(3));
     }
 
+    /// The 32 best of 768 rows are 4 % of them: so many products are open in the next tiles whatever the form, but not in later
+    /// ones.
+    #[test]
+    fn bars_that_are_low_at_first_do_not_speak_for_two_parts() {
+        let count = WINDOW as usize * 1000;
+        let open = count * TILE / 24;
+        assert!(!many(open, count, 32, 3) && many(open, count, 32, 30));
+        assert!(many(count * TILE / 10, count, 32, 3) && !many(count * TILE / 65, count, 32, 200));
+    }
+
     #[test]
     fn every_tile_is_taken_once_and_the_first_are_spread() {
         for (whole, k) in [(2, 1), (3, 200), (64, 1), (500, 700), (1000, 10)] {
@@ -617,7 +682,7 @@ mod tests {
                     levels: levels(COLUMNS),
                     stays: true,
                 };
-                let start = AtomicBool::new(split);
+                let start = AtomicU32::new(u32::from(split));
                 let source = TileDecoder::new(&rows, &frame);
                 let int8 = Int8Batch::new(source, &kept, how, (&batch, &[]), &start).unwrap();
                 let mut worker = Worker::default();
@@ -641,6 +706,9 @@ mod tests {
                 let answer = int8.run(&control).unwrap();
                 let found = Hits::new(ROWS, k, answer.scores, answer.rows);
                 assert!(found == expected, "{count}, {form:?}");
+                // One that starts split says nothing new; one that becomes split speaks for some more.
+                let expected = if changes { STAYS } else { 0 };
+                assert_eq!(start.load(Relaxed), expected, "{split}");
             }
         }
     }

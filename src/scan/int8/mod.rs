@@ -124,8 +124,8 @@ struct Shared {
     chain: OnceLock<Option<Chain>>,
     /// How many batches in a row gave up eight bits, or should have: many directions and few, and of each the [`kind`]s.
     left: [[AtomicU32; KINDS]; 2],
-    /// Whether batches of many directions of a kind start with directions in two parts.
-    split: [AtomicBool; KINDS],
+    /// How many batches of many directions of each kind still start with directions in two parts.
+    split: [AtomicU32; KINDS],
     /// Batches of few directions so far, and whether the next one takes the rows backwards.
     few: AtomicU32,
     backwards: AtomicBool,
