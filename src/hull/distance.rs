@@ -3,8 +3,8 @@
 //! The loop of `solve`, in the Euclidean metric, ends with a direction that nearly attains the distance. For a query
 //! outside, that direction separates, so it proves the verdict too. Where most queries are outside, the distance is
 //! therefore computed first, from the rows that earlier queries used, and the scan for the verdict is saved. A query
-//! that the first such scan does not separate goes through the verdict after all; if that happens to most queries,
-//! verdicts are computed first.
+//! that a few such scans do not separate goes through the verdict after all, from the point that its distance reached;
+//! if that happens to most queries, verdicts are computed first.
 
 use super::certificate::residual;
 use super::prove::{Direction, Scanned};

@@ -4,9 +4,9 @@
 //! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost every query in high dimension); the
 //! pool of rows that earlier queries used; the loop of `solve`. If distances are asked for, the same loop in the
 //! Euclidean metric brackets them. It runs first where most queries are outside, because the direction that brackets a
-//! distance also separates the query (`distance`). The solver uses only [`Rows`] and a [`Scan`]; it knows nothing of
-//! files, threads or devices. Many small sets with one query each are a different problem: [`tiny`]; a few rows in
-//! memory need no scan: [`few`].
+//! distance also separates the query (`distance`); what follows in the other metric starts where it ended (`warm`).
+//! The solver uses only [`Rows`] and a [`Scan`]; it knows nothing of files, threads or devices. Many small sets with one
+//! query each are a different problem: [`tiny`]; a few rows in memory need no scan: [`few`].
 
 mod alone;
 mod basis;

@@ -4,8 +4,8 @@
 //! costs little, and it keeps the number of full scans small. Each row carries the round in which it was last used;
 //! when the pool outgrows its budget, the least recently used rows are evicted.
 //!
-//! Rows that queries with soft constraints ask for, many at a time, are kept here unlisted: no query is priced against them until an
-//! active set uses them.
+//! Rows that queries with soft constraints or for distances ask for, many at a time, are kept here unlisted: no query is priced
+//! against them until an active set uses them, for a distance until its query is settled.
 //!
 //! Rows are ranked in f32 and the scores of the best are recomputed in f64. How far any other row can score above them
 //! is bounded; if the bound leaves open whether some row is better, the caller asks again in f64. A caller that needs only
