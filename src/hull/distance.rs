@@ -7,6 +7,7 @@
 //! if that happens to most queries, verdicts are computed first.
 
 use super::certificate::residual;
+use super::min_norm::MinNorm;
 use super::prove::{Direction, Scanned};
 use super::solve::{DISTANCE_K, Goal, Open, Outcome, Queries, Settled};
 use super::warm::{Given, ends};
@@ -63,8 +64,8 @@ impl Solver<'_> {
 
     /// How many distances are sought together: a step adds at most as many active rows to each as a scan gives.
     fn distances_together(&self) -> usize {
-        let each = DISTANCE_K * (self.metric.dim() + DISTANCE_K);
-        (self.budget / (8 * each)).clamp(16, 4096)
+        let each = MinNorm::bytes_with(self.metric.dim(), DISTANCE_K);
+        (self.budget / each).clamp(16, 4096)
     }
 
     /// Whether the distance loop starts from pooled rows.

@@ -119,6 +119,16 @@ impl MinNorm {
         8 * (self.vectors.capacity() + self.factor.numbers())
     }
 
+    /// The memory of so many active vectors in d dimensions that entered one after the other.
+    pub fn bytes_with(d: usize, active: usize) -> usize {
+        let growth = std::iter::successors(Some(0), |&room| Some(roomy(room)));
+        let room = growth
+            .skip_while(|&room| room < active)
+            .next()
+            .unwrap_or(active);
+        8 * (room * d + InverseFactor::most_numbers(active))
+    }
+
     /// The most memory of so many active vectors in d dimensions.
     pub fn most_bytes(d: usize, active: usize) -> usize {
         8 * (roomy(active) * d + InverseFactor::most_numbers(active))
@@ -708,6 +718,7 @@ mod tests {
             }
             prop_assert!(set.ids().len() <= d + 1);
             prop_assert!(set.bytes() <= MinNorm::most_bytes(d, d + 1));
+            prop_assert!(set.bytes() <= MinNorm::bytes_with(d, d + 1));
             prop_assert!(set.weights().iter().all(|&w| w >= 0.0));
         }
     }

@@ -448,9 +448,7 @@ impl Group<'_, '_> {
                     this.reached(q, queries)
                 })
                 .collect::<Result<_>>()?;
-            for (q, outcome) in open.iter_mut().zip(found) {
-                self.settle(q, outcome, settled, control);
-            }
+            self.settle_all(open.iter_mut().zip(found), settled, control);
             open.retain(|q| q.state != State::Done);
             fitted = self.set_aside(open, aside).or(fitted);
             if !self.price(open, control)? {
@@ -535,9 +533,7 @@ impl Group<'_, '_> {
                 this.judged(q, found, promise, queries)
             })
             .collect::<Result<_>>()?;
-        for (q, outcome) in waiting.into_iter().zip(outcomes) {
-            self.settle(q, outcome, settled, control);
-        }
+        self.settle_all(waiting.into_iter().zip(outcomes), settled, control);
         Ok(())
     }
 
@@ -862,15 +858,30 @@ impl Group<'_, '_> {
         Ok(None)
     }
 
-    fn settle(
+    /// Settle the queries that have an outcome, and list the rows that they used.
+    fn settle_all<'q>(
         &mut self,
-        q: &mut Open,
-        outcome: Option<Outcome>,
+        each: impl Iterator<Item = (&'q mut Open, Option<Outcome>)>,
         settled: &mut Vec<Settled>,
         control: &Control,
     ) {
-        let Some(outcome) = outcome else { return };
-        self.pool.touch(q.set.ids());
+        let mut used: Vec<Slot> = Vec::new();
+        for (q, outcome) in each {
+            if let Some(outcome) = outcome {
+                used.extend_from_slice(q.set.ids());
+                self.settle(q, outcome, settled, control);
+            }
+        }
+        self.pool.touch(&used);
+    }
+
+    fn settle(
+        &self,
+        q: &mut Open,
+        outcome: Outcome,
+        settled: &mut Vec<Settled>,
+        control: &Control,
+    ) {
         let stage = match &outcome {
             Outcome::Inside { .. } if q.scans <= 1 => SolverStage::Pool,
             Outcome::Outside { exact: true, .. } => SolverStage::F64Recheck,
