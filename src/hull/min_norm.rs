@@ -121,11 +121,8 @@ impl MinNorm {
 
     /// The memory of so many active vectors in d dimensions that entered one after the other.
     pub fn bytes_with(d: usize, active: usize) -> usize {
-        let growth = std::iter::successors(Some(0), |&room| Some(roomy(room)));
-        let room = growth
-            .skip_while(|&room| room < active)
-            .next()
-            .unwrap_or(active);
+        let mut growth = std::iter::successors(Some(0), |&room| Some(roomy(room)));
+        let room = growth.find(|&room| room >= active).unwrap_or(active);
         8 * (room * d + InverseFactor::most_numbers(active))
     }
 
