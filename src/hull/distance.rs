@@ -62,10 +62,35 @@ impl Solver<'_> {
         }
     }
 
-    /// How many distances are sought together: a step adds at most as many active rows to each as a scan gives.
-    fn distances_together(&self) -> usize {
-        let each = MinNorm::bytes_with(self.metric.dim(), DISTANCE_K);
-        (self.budget / each).clamp(16, 4096)
+    /// The queries in groups whose distances are sought together, as many as their active sets have room for: a step adds at most as
+    /// many rows to each as a scan gives.
+    fn groups(&self, queries: &[usize], given: Given<'_>) -> Vec<Vec<usize>> {
+        let d = self.metric.dim();
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        let mut bytes = 0;
+        for &query in queries {
+            let each = match given.starts.get(query).map_or(0, |start| start.rows.len()) {
+                0 => MinNorm::bytes_with(d, DISTANCE_K),
+                rows => MinNorm::most_bytes(d, rows.max(DISTANCE_K)),
+            };
+            bytes += each;
+            match groups.last_mut() {
+                Some(last) if last.len() < 16 || (bytes <= self.budget && last.len() < 4096) => {
+                    last.push(query);
+                }
+                _ => {
+                    groups.push(vec![query]);
+                    bytes = each;
+                }
+            }
+        }
+        groups
+    }
+
+    /// How many queries' distances were sought before their verdicts.
+    #[cfg(test)]
+    pub(super) fn before_tried(&self) -> u64 {
+        self.before.tried
     }
 
     /// Whether the distance loop starts from pooled rows.
@@ -155,8 +180,8 @@ impl Solver<'_> {
         let on_affine_hull = |&query: &usize| self.off_affine_hull(query, queries).is_none();
         let asked: Vec<usize> = (0..count).filter(on_affine_hull).collect();
         self.before.tried += asked.len() as u64;
-        for group in asked.chunks(self.distances_together()) {
-            let open = self.first_steps(group, |_| 0.0, queries, given, control)?;
+        for group in self.groups(&asked, given) {
+            let open = self.first_steps(&group, |_| 0.0, queries, given, control)?;
             for done in self.group(Goal::Both(gap)).run(open, queries, control)? {
                 let query = done.query;
                 all[query] = self.early(done, queries)?;
@@ -171,7 +196,7 @@ impl Solver<'_> {
         Ok(all)
     }
 
-    /// The answer for a query whose distance came first, if a direction separates it; else the scans spent.
+    /// The answer for a query whose distance came first, if a direction separates it; else the scans spent and the point reached.
     fn early(&self, done: Settled, queries: &Queries<'_>) -> Result<Early> {
         let Outcome::Bracketed {
             bracket,
@@ -236,9 +261,9 @@ impl Solver<'_> {
             .filter(|&q| answers[q].distance.is_none())
             .collect();
         control.advance((answers.len() - left.len()) as u64);
-        for group in left.chunks(self.distances_together()) {
+        for group in self.groups(&left, given) {
             let known = |query: usize| answers[query].margin;
-            let open = self.first_steps(group, known, queries, given, control)?;
+            let open = self.first_steps(&group, known, queries, given, control)?;
             for done in self
                 .group(Goal::Distance(gap))
                 .run(open, queries, control)?
@@ -270,6 +295,8 @@ impl Solver<'_> {
     ) -> Result<Vec<Open>> {
         let dim = queries.dim;
         let k = DISTANCE_K;
+        // Before the rows to start from join the pool.
+        let from_pool = self.pool_starts();
         let (warm, group) = given.parted(group);
         let mut warm = self.warm(Goal::Distance(0.0), (&warm, k), queries, given)?;
         warm.iter_mut().for_each(|q| q.lower = known(q.query));
@@ -278,7 +305,7 @@ impl Solver<'_> {
             .flat_map(|&q| queries.point(q).iter().copied())
             .collect();
         self.euclidean.whiten(&mut targets);
-        let offers = match self.pool_starts() {
+        let offers = match from_pool {
             false => self.scanned((&group, k), targets.clone(), queries, given, control)?,
             true => {
                 let prices = self

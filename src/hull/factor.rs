@@ -37,7 +37,7 @@ fn stride(size: usize) -> usize {
     ((roomy(size) / LANES) | 1) * LANES
 }
 
-/// A number of numbers with the padding that solves need.
+/// The length of a column with the padding that solves need.
 pub(super) fn padded(size: usize) -> usize {
     size.next_multiple_of(LANES)
 }

@@ -57,7 +57,7 @@ pub enum SolverStage {
     OffAffineHull,
     /// The first (Mahalanobis) direction separates.
     FirstDirection,
-    /// A convex combination of pooled rows, found with at most one full scan.
+    /// A convex combination of pooled rows, found with at most one full scan for the verdict.
     Pool,
     /// The direction that brackets the query's distance, which was computed before the verdict.
     Distance,

@@ -126,7 +126,7 @@ pub(super) struct Open {
     weights: Vec<f64>,
     /// How many rows the next full scan should return.
     pub k: usize,
-    /// Full scans so far, in this loop and before.
+    /// Full scans so far, in this loop and, unless another search ended with the rows to start from, before.
     pub scans: u32,
     /// A reference row that this query leaves out (leave-one-out).
     pub excluded: Option<usize>,
@@ -373,14 +373,14 @@ pub(super) struct Group<'s, 'a> {
     pub budget: usize,
 }
 
-/// A settled query: its index, outcome, stage, size of its support, and number of scans.
+/// A settled query.
 pub(super) struct Settled {
     pub query: usize,
     pub outcome: Outcome,
     pub stage: SolverStage,
     pub support: usize,
     pub scans: u32,
-    /// The point of the hull with which the search ended, if the query is not known to be inside.
+    /// The point of the hull with which the search ended, if distances are asked for and the query is outside or not separated.
     pub nearest: Nearest,
 }
 
@@ -512,7 +512,7 @@ impl Group<'_, '_> {
         }
         let mut own: Vec<usize> = Vec::new();
         for (q, found) in waiting.iter().zip(&scanned) {
-            // Rows for a soft problem stay unlisted until an active set uses them, those for a distance until a settled query did:
+            // Rows for a soft problem stay unlisted until an active set uses them, those for a distance until a query that used them is settled:
             // prices of so many would cost more than a scan in eight bits.
             match q.soft.is_some() || self.goal != Goal::Verdict {
                 true => own.extend_from_slice(&found.rows),
@@ -646,6 +646,9 @@ impl Group<'_, '_> {
         if q.after_scan(&found, slots, self.goal == Goal::Verdict) {
             return Ok(None);
         }
+        if self.in_doubt(q) {
+            return Ok(Some(Outcome::NotSeparated));
+        }
         self.begin_finish(q, queries)
     }
 
@@ -695,8 +698,11 @@ impl Group<'_, '_> {
             return Ok(None);
         }
         let (upper, nearest) = self.upper(q, queries)?;
+        if !enough(upper) {
+            return Ok(None);
+        }
         let lower = q.lower;
-        Ok(enough(upper).then_some(Outcome::Bracketed {
+        Ok(Some(Outcome::Bracketed {
             bracket: Bracket { lower, upper },
             nearest,
             separated: q.separated.take(),
@@ -897,7 +903,7 @@ impl Group<'_, '_> {
             control.advance(1);
         }
         let nearest = match &outcome {
-            Outcome::Outside { .. } | Outcome::NotSeparated => {
+            Outcome::Outside { .. } | Outcome::NotSeparated if self.settings.gap.is_some() => {
                 let (rows, weights) = self.combined(q);
                 Nearest { rows, weights }
             }

@@ -39,7 +39,7 @@ pub(super) fn ends(settled: &mut [Settled]) -> Vec<Nearest> {
 }
 
 impl Solver<'_> {
-    /// Open queries for a goal, each with the point to start from that is given for it.
+    /// Open queries for a goal (of a distance with any gap), each with the point to start from that is given for it.
     pub(super) fn warm(
         &mut self,
         goal: Goal,
@@ -58,7 +58,11 @@ impl Solver<'_> {
         metric.whiten(&mut targets);
         let rows = group.iter().flat_map(|&query| &given.starts[query].rows);
         let rows: Vec<usize> = rows.copied().collect();
-        pool.admit(&rows, judge.rows, judge.scan.frame(), metric)?;
+        let frame = judge.scan.frame();
+        match goal {
+            Goal::Verdict => pool.admit(&rows, judge.rows, frame, metric)?,
+            _ => pool.admit_unlisted(&rows, judge.rows, frame, metric)?,
+        }
         let each = group.iter().zip(targets.chunks_exact(queries.dim));
         let open = each.map(|(&query, target)| {
             let Nearest { rows, weights } = &given.starts[query];
@@ -98,7 +102,11 @@ mod tests {
         let control = Control::default();
         let rows = Memory::from_f64("rows", d, values);
         let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
-        let solver = || Solver::new(&rows, &*scan, Settings::default(), &control).unwrap();
+        let settings = Settings {
+            gap: Some(gap),
+            ..Settings::default()
+        };
+        let solver = || Solver::new(&rows, &*scan, settings, &control).unwrap();
         let mut verdicts = solver();
         let framed = verdicts.framed(&raw);
         let queries = verdicts.queries(&raw, &framed);
@@ -150,13 +158,12 @@ mod tests {
             excluded: None,
             starts: &starts,
         };
+        let scans = |settled: &[Settled]| settled.iter().map(|one| one.scans).sum::<u32>();
         let settled = again.settled(&queries, given, &control).unwrap();
-        for (one, query) in again
-            .answers(settled, &queries)
-            .unwrap()
-            .iter()
-            .zip(raw.chunks_exact(d))
-        {
+        let anew = solver().settled(&queries, Given::default(), &control);
+        assert!(scans(&settled) < scans(&anew.unwrap()));
+        let found = again.answers(settled, &queries).unwrap();
+        for (one, query) in found.iter().zip(raw.chunks_exact(d)) {
             let Certificate::Outside { direction, margin } = &one.certificate else {
                 panic!("{:?}", one.verdict)
             };
@@ -169,5 +176,49 @@ mod tests {
             let length = dot(direction, direction).sqrt();
             assert!(0.0 < *margin && *margin * length <= dot(direction, query) - best);
         }
+    }
+
+    /// Reference rows, each without itself, beside other queries: no search takes the row in that it leaves out, wherever it
+    /// starts.
+    #[test]
+    fn rows_that_are_left_out_stay_out() {
+        let (n, d) = (900, 8);
+        let mut random = ChaCha8Rng::seed_from_u64(13);
+        let each = (0..n * d).map(|_| StandardNormal.sample(&mut random));
+        let values: Vec<f64> = each.collect();
+        let control = Control::default();
+        let rows = Memory::from_f64("rows", d, values.clone());
+        let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
+        let settings = Settings {
+            gap: Some(0.05),
+            ..Settings::default()
+        };
+        let mut solver = Solver::new(&rows, &*scan, settings, &control).unwrap();
+        let excluded: Vec<usize> = (0..n).collect();
+        let found = solver.answer(&values, Some(&excluded), &control).unwrap();
+        let mut outside = 0;
+        for (row, one) in found.iter().enumerate() {
+            match &one.certificate {
+                Certificate::Inside { rows, .. } => assert!(!rows.contains(&row)),
+                Certificate::Outside { direction, margin } => {
+                    outside += 1;
+                    let nearest = one.nearest.as_ref().unwrap();
+                    assert!(!nearest.rows.contains(&row));
+                    let own = dot(direction, &values[row * d..][..d]);
+                    let others = values
+                        .chunks_exact(d)
+                        .enumerate()
+                        .filter(|&(i, _)| i != row);
+                    let best = others.map(|(_, x)| dot(direction, x));
+                    let best = best.fold(f64::NEG_INFINITY, f64::max);
+                    let length = dot(direction, direction).sqrt();
+                    assert!(0.0 < *margin && *margin * length <= own - best);
+                    assert!(one.distance.unwrap().gap() <= 0.05);
+                }
+                Certificate::None => panic!("{row}: {:?}", one.verdict),
+            }
+        }
+        assert!(outside > 300, "{outside}");
+        assert!(solver.before_tried() > 100);
     }
 }

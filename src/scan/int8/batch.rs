@@ -49,8 +49,7 @@ const SLOW: u32 = 3;
 const CROWD: usize = 2;
 
 /// If one product in this many is not excluded, scoring those takes about as long as the products: then products in two parts,
-/// which leave fewer open, cost no more. Rows that are among the k best of those met are scored in any form: the others count
-/// only if at least as many are open.
+/// which leave fewer open, cost no more.
 const OPEN: usize = 64;
 
 /// How many batches of a kind start with directions in two parts after one that ended so.
@@ -190,8 +189,8 @@ fn order(whole: usize, first: usize) -> Vec<usize> {
     spread
 }
 
-/// Whether more of the products of some tiles and directions (`count` pairs of both) are open than it takes to score the rows that
-/// are among the k best of those met in so many tiles before.
+/// Whether more products are open, of `count` pairs of a tile and a direction, than twice those of rows that are among the k best of
+/// the rows in the tiles `met` so far, which are scored in any form.
 fn many(open: usize, count: usize, k: usize, met: usize) -> bool {
     let among_the_best = count * k / met;
     open * OPEN > count * TILE && open > 2 * among_the_best
@@ -261,8 +260,11 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let results = rayon::broadcast(|_| self.work(control));
         results.into_iter().collect::<Result<Vec<()>>>()?;
         let form = self.form();
-        if form == Form::Split && !self.starts_split {
-            self.split.store(STAYS, Relaxed);
+        match (form, self.starts_split) {
+            (Form::Split, false) => self.split.store(STAYS, Relaxed),
+            // The next batch tries one part again before f32 is all that is left.
+            (Form::Plain, true) => self.split.store(0, Relaxed),
+            _ => {}
         }
         let slow = form == Form::Plain;
         let (scores, rows) = self.stated.lists.finish();
@@ -389,8 +391,9 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             let open = std::mem::take(&mut worker.open);
             let many = self.is_many(open, place);
             let stays_slow = window.stays_slow(mean, self.pace.is_slower(mean));
+            let products = WINDOW as usize * TILE * self.stated.batch.bias.len();
             if stays_slow || (form == Form::Whole && many && window.slow > 0) {
-                self.leave(form, many);
+                self.leave(form, open * OPEN > products);
             }
         }
     }
@@ -398,12 +401,9 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
     /// Whether many products are open in a window of tiles, of which the last has this place in the order.
     fn is_many(&self, open: usize, place: usize) -> bool {
         let count = WINDOW as usize * self.stated.batch.bias.len();
-        many(
-            open,
-            count,
-            self.stated.batch.k,
-            (place / 2).max(self.first),
-        )
+        // The window's first tile was compared with bars from fewer tiles than are met at its end.
+        let met = (place / 2).max(self.first);
+        many(open, count, self.stated.batch.k, met)
     }
 
     /// Score some rows of a tile in f32.
