@@ -120,8 +120,7 @@ impl Solver<'_> {
         control: &Control,
     ) -> Result<Vec<(Open, Vec<usize>)>> {
         let dim = queries.dim;
-        let points = group.iter().flat_map(|&query| queries.point(query));
-        let mut targets: Vec<f64> = points.copied().collect();
+        let mut targets = queries.points(group);
         // One target at a time: a triangular solve of many columns may round a column differently than a solve of that
         // column alone.
         match group.len() {
@@ -148,7 +147,7 @@ impl Solver<'_> {
         self.scan_first(
             (&scanning, &vectors),
             queries,
-            None,
+            Given::default(),
             &mut open,
             settled,
             control,

@@ -13,7 +13,7 @@ use super::metric::Metric;
 use super::min_norm::dot;
 use super::pool::{Pool, Slot};
 use super::solve::{FIRST_K, pooled};
-use super::{GROUP_BUDGET, prove};
+use super::{FEWEST_TOGETHER, GROUP_BUDGET, MOST_TOGETHER, prove};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -326,7 +326,7 @@ impl<'a> SharedColumns<'a> {
     /// How many problems fit into memory together.
     pub fn together(&self) -> usize {
         let size = self.metric.dim() + 1;
-        (GROUP_BUDGET / (16 * size * size)).clamp(16, 4096)
+        (GROUP_BUDGET / (16 * size * size)).clamp(FEWEST_TOGETHER, MOST_TOGETHER)
     }
 
     /// A raw point in the metric.

@@ -12,7 +12,8 @@ use super::prove::{Direction, Scanned};
 use super::solve::{DISTANCE_K, Goal, Open, Outcome, Queries, Settled};
 use super::warm::{Given, ends};
 use super::{
-    Answer, Bracket, Certificate, Nearest, SEED_GROUP, Solver, SolverStage, Verdict, pool,
+    Answer, Bracket, Certificate, FEWEST_TOGETHER, MOST_TOGETHER, Nearest, SEED_GROUP, Solver,
+    SolverStage, Verdict, pool,
 };
 use crate::control::Control;
 use crate::error::Result;
@@ -74,23 +75,19 @@ impl Solver<'_> {
                 rows => MinNorm::most_bytes(d, rows.max(DISTANCE_K)),
             };
             bytes += each;
-            match groups.last_mut() {
-                Some(last) if last.len() < 16 || (bytes <= self.budget && last.len() < 4096) => {
-                    last.push(query);
-                }
-                _ => {
+            let fits = |group: &Vec<usize>| {
+                let few = group.len() < FEWEST_TOGETHER;
+                few || (bytes <= self.budget && group.len() < MOST_TOGETHER)
+            };
+            match groups.last_mut().filter(|group| fits(group)) {
+                Some(group) => group.push(query),
+                None => {
                     groups.push(vec![query]);
                     bytes = each;
                 }
             }
         }
         groups
-    }
-
-    /// How many queries' distances were sought before their verdicts.
-    #[cfg(test)]
-    pub(super) fn before_tried(&self) -> u64 {
-        self.before.tried
     }
 
     /// Whether the distance loop starts from pooled rows.
@@ -106,10 +103,7 @@ impl Solver<'_> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
-        let given = Given {
-            excluded,
-            ..Given::default()
-        };
+        let given = Given::without(excluded);
         if !(self.before.pays() && self.pool_starts()) {
             return self.verdicts_first(raw, gap, given, control);
         }
@@ -119,11 +113,8 @@ impl Solver<'_> {
         let each = left.iter().flat_map(|&q| &raw[q * dim..][..dim]);
         let raw: Vec<f64> = each.copied().collect();
         let excluded = excluded.map(|rows| left.iter().map(|&q| rows[q]).collect::<Vec<_>>());
-        let starts = left.iter().map(|&q| match &mut early[q] {
-            Err(late) => std::mem::take(&mut late.nearest),
-            Ok(_) => Nearest::default(),
-        });
-        let starts: Vec<Nearest> = starts.collect();
+        let late = early.iter_mut().filter_map(|one| one.as_mut().err());
+        let starts: Vec<Nearest> = late.map(|late| std::mem::take(&mut late.nearest)).collect();
         let given = Given {
             excluded: excluded.as_deref(),
             starts: &starts,
@@ -300,10 +291,7 @@ impl Solver<'_> {
         let (warm, group) = given.parted(group);
         let mut warm = self.warm(Goal::Distance(0.0), (&warm, k), queries, given)?;
         warm.iter_mut().for_each(|q| q.lower = known(q.query));
-        let mut targets: Vec<f64> = group
-            .iter()
-            .flat_map(|&q| queries.point(q).iter().copied())
-            .collect();
+        let mut targets = queries.points(&group);
         self.euclidean.whiten(&mut targets);
         let offers = match from_pool {
             false => self.scanned((&group, k), targets.clone(), queries, given, control)?,
@@ -370,26 +358,19 @@ impl Solver<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hull::{Settings, min_norm::dot};
+    use crate::hull::Settings;
+    use crate::hull::fixture::{gaussian, separation};
     use crate::rows::{Memory, Rows};
     use crate::scan::{CpuEngine, Engine};
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-    use rand_distr::{Distribution, StandardNormal};
-
-    fn gaussian(count: usize, d: usize, spread: f64, seed: u64) -> Vec<f64> {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut next = || -> f64 { StandardNormal.sample(&mut random) };
-        (0..count * d).map(|_| spread * next()).collect()
-    }
 
     /// Distances computed before verdicts agree with those computed after, for queries outside, inside and near the
     /// boundary, and their bounds hold for every row.
     #[test]
     fn distances_before_verdicts_say_the_same() {
         let (n, d, count) = (400, 12, 1_500);
-        let values = gaussian(n, d, 1.0, 1);
-        let mut queries = gaussian(count, d, 1.2, 2);
+        let values = gaussian(n * d, 1);
+        let mut queries = gaussian(count * d, 2);
+        queries.iter_mut().for_each(|v| *v *= 1.2);
         for query in queries.chunks_exact_mut(d).step_by(9) {
             query.iter_mut().for_each(|v| *v *= 0.3);
         }
@@ -422,14 +403,48 @@ mod tests {
                 inside += 1;
                 continue;
             };
-            let best = values.chunks_exact(d).map(|row| dot(direction, row));
-            let best = best.fold(f64::NEG_INFINITY, f64::max);
-            let length = dot(direction, direction).sqrt();
-            let off = (dot(direction, query) - best) / length;
+            let off = separation(direction, query, values.chunks_exact(d));
             assert!(0.0 < *margin && *margin <= off && one.margin == *margin);
             assert!(a.lower >= *margin && a.gap() <= 0.02 && one.scans >= 1);
             tight += usize::from(*margin >= 0.9 * a.upper);
         }
         assert!(inside > 150 && tight > 600, "{inside} {tight}");
+    }
+
+    /// Reference rows, each without itself, beside other queries: no search takes the row in that it leaves out, wherever it
+    /// starts.
+    #[test]
+    fn rows_that_are_left_out_stay_out() {
+        let (n, d) = (900, 8);
+        let values = gaussian(n * d, 13);
+        let control = Control::default();
+        let rows = Memory::from_f64("rows", d, values.clone());
+        let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
+        let settings = Settings {
+            gap: Some(0.05),
+            ..Settings::default()
+        };
+        let mut solver = Solver::new(&rows, &*scan, settings, &control).unwrap();
+        let excluded: Vec<usize> = (0..n).collect();
+        let found = solver.answer(&values, Some(&excluded), &control).unwrap();
+        let mut outside = 0;
+        for (row, one) in found.iter().enumerate() {
+            match &one.certificate {
+                Certificate::Inside { rows, .. } => assert!(!rows.contains(&row)),
+                Certificate::Outside { direction, margin } => {
+                    outside += 1;
+                    let nearest = one.nearest.as_ref().unwrap();
+                    assert!(!nearest.rows.contains(&row));
+                    let others = values.chunks_exact(d).enumerate();
+                    let others = others.filter(|&(i, _)| i != row).map(|(_, other)| other);
+                    let off = separation(direction, &values[row * d..][..d], others);
+                    assert!(0.0 < *margin && *margin <= off);
+                    assert!(one.distance.unwrap().gap() <= 0.05);
+                }
+                Certificate::None => panic!("{row}: {:?}", one.verdict),
+            }
+        }
+        assert!(outside > 300, "{outside}");
+        assert!(solver.before.tried > 100);
     }
 }

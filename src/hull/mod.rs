@@ -19,6 +19,8 @@ mod extreme;
 mod factor;
 pub mod few;
 mod finish;
+#[cfg(test)]
+mod fixture;
 pub mod gauge;
 mod lawson_hanson;
 pub mod lifted;
@@ -164,6 +166,10 @@ impl Default for Settings {
 /// Queries in the first group: few, so that later queries find its rows in the pool.
 const SEED_GROUP: usize = 256;
 
+/// How many open queries a group has at least, whatever their memory, and at most.
+const FEWEST_TOGETHER: usize = 16;
+const MOST_TOGETHER: usize = 4096;
+
 /// The most bytes for the active sets of a group of open queries.
 const GROUP_BUDGET: usize = 192 << 20;
 
@@ -290,11 +296,7 @@ impl<'a> Solver<'a> {
     ) -> Result<Vec<Answer>> {
         let framed = self.framed(raw);
         let queries = self.queries(raw, &framed);
-        let given = Given {
-            excluded,
-            ..Given::default()
-        };
-        let settled = self.settled(&queries, given, control)?;
+        let settled = self.settled(&queries, Given::without(excluded), control)?;
         self.answers(settled, &queries)
     }
 
@@ -398,8 +400,7 @@ impl<'a> Solver<'a> {
     ) -> Result<Vec<Settled>> {
         let mut settled = Vec::new();
         let (warm, cold) = given.parted(group);
-        let excluded = given.excluded;
-        let mut open = self.first_direction(&cold, queries, excluded, &mut settled, control)?;
+        let mut open = self.first_direction(&cold, queries, given, &mut settled, control)?;
         self.soften(&mut open, control)?;
         let k = loop_k(queries.dim, group.len());
         open.extend(self.warm(Goal::Verdict, (&warm, k), queries, given)?);
@@ -454,7 +455,7 @@ impl<'a> Solver<'a> {
     fn group_size(&self) -> usize {
         let d = self.metric.dim();
         let each = MinNorm::most_bytes(d, (d + 1).min(300));
-        (GROUP_BUDGET / each).clamp(16, 4096)
+        (GROUP_BUDGET / each).clamp(FEWEST_TOGETHER, MOST_TOGETHER)
     }
 
     /// Step two: one direction for each query, tested against the pool and, if no pooled row refutes it, against the reference.
@@ -462,27 +463,24 @@ impl<'a> Solver<'a> {
         &mut self,
         group: &[usize],
         queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         settled: &mut Vec<Settled>,
         control: &Control,
     ) -> Result<Vec<Open>> {
         let dim = queries.dim;
-        let mut targets: Vec<f64> = group
-            .iter()
-            .flat_map(|&q| queries.point(q).iter().copied())
-            .collect();
+        let mut targets = queries.points(group);
         self.metric.whiten(&mut targets);
         let mut open = Vec::new();
         let mut scanning = Vec::new();
         let offers = self.pool_offers(&targets, control)?;
         for (place, (&query, mut offer)) in group.iter().zip(offers).enumerate() {
-            offer.retain(|&slot| Some(self.pool.row(slot)) != excluded.map(|rows| rows[query]));
+            offer.retain(|&slot| Some(self.pool.row(slot)) != given.excluded(query));
             let target = &targets[place * dim..(place + 1) * dim];
             if offer.is_empty() {
                 scanning.push((query, target));
             } else {
                 let mut q = Open::new(query, target.to_vec(), offer, loop_k(dim, group.len()));
-                q.exclude(excluded.map(|rows| rows[query]), &self.pool);
+                q.exclude(given.excluded(query), &self.pool);
                 open.push(q);
             }
         }
@@ -490,7 +488,7 @@ impl<'a> Solver<'a> {
         let mut vectors: Vec<f64> = targets.copied().collect();
         self.metric.direction(&mut vectors);
         let first = (scanning.as_slice(), vectors.as_slice());
-        self.scan_first(first, queries, excluded, &mut open, settled, control)?;
+        self.scan_first(first, queries, given, &mut open, settled, control)?;
         Ok(open)
     }
 
@@ -535,7 +533,7 @@ impl<'a> Solver<'a> {
         &mut self,
         (scanning, vectors): (&[(usize, &[f64])], &[f64]),
         queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
+        given: Given<'_>,
         open: &mut Vec<Open>,
         settled: &mut Vec<Settled>,
         control: &Control,
@@ -546,7 +544,7 @@ impl<'a> Solver<'a> {
             .zip(vectors.chunks_exact(dim))
             .map(|((query, _), vector)| {
                 let mut direction = Direction::new(vector, queries.both(*query), None, FIRST_K);
-                direction.excluded = excluded.map(|rows| rows[*query]);
+                direction.excluded = given.excluded(*query);
                 direction.within = Some(FIRST_WITHIN);
                 direction
             })
@@ -592,7 +590,7 @@ impl<'a> Solver<'a> {
                 .filter_map(|&row| self.pool.slot(row))
                 .collect();
             let mut q = Open::new(query, target.to_vec(), slots, loop_k(dim, scanning.len()));
-            q.exclude(excluded.map(|rows| rows[query]), &self.pool);
+            q.exclude(given.excluded(query), &self.pool);
             q.scans = 1;
             open.push(q);
         }

@@ -208,12 +208,10 @@ impl Soft {
 #[cfg(test)]
 mod tests {
     use crate::control::Control;
-    use crate::hull::{Certificate, Settings, Solver, Verdict, min_norm::dot};
+    use crate::hull::fixture::{gaussian, separation};
+    use crate::hull::{Certificate, Settings, Solver, Verdict};
     use crate::rows::{Memory, Rows};
     use crate::scan::{CpuEngine, Engine};
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-    use rand_distr::{Distribution, StandardNormal};
 
     /// Queries on both sides of the boundary, also among rows that are all repeated: every certificate is checked
     /// against all rows, and answers together and alone have the same verdicts.
@@ -221,10 +219,8 @@ mod tests {
     fn certificates_of_queries_near_the_boundary_hold() {
         let (n, d, count) = (500, 24, 60);
         assert!(super::pays(n, d, Settings::default().max_rounds));
-        let mut random = ChaCha8Rng::seed_from_u64(6);
-        let mut next = || -> f64 { StandardNormal.sample(&mut random) };
-        let mut values: Vec<f64> = (0..n * d).map(|_| next()).collect();
-        let mut queries: Vec<f64> = (0..count * d).map(|_| next()).collect();
+        let mut values = gaussian((n + count) * d, 6);
+        let mut queries = values.split_off(n * d);
         for (i, query) in queries.chunks_exact_mut(d).enumerate() {
             let share = 0.2 + 0.3 * (i as f64 / count as f64);
             query.iter_mut().for_each(|v| *v *= share);
@@ -252,10 +248,7 @@ mod tests {
                         }
                     }
                     Certificate::Outside { direction, margin } => {
-                        let best = values.chunks_exact(d).map(|row| dot(direction, row));
-                        let best = best.fold(f64::NEG_INFINITY, f64::max);
-                        let length = dot(direction, direction).sqrt();
-                        let off = (dot(direction, query) - best) / length;
+                        let off = separation(direction, query, values.chunks_exact(d));
                         assert!(0.0 < *margin && *margin <= off);
                     }
                     Certificate::None => panic!("{:?}", one.verdict),
@@ -264,13 +257,6 @@ mod tests {
             }
             assert!(inside > 10 && inside < count - 10, "{inside}");
         }
-    }
-
-    /// Numbers with distribution N(0, 1).
-    fn gaussian(count: usize, seed: u64) -> Vec<f64> {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let each = (0..count).map(|_| StandardNormal.sample(&mut random));
-        each.collect()
     }
 
     /// Queries of which about half are inside.

@@ -512,8 +512,8 @@ impl Group<'_, '_> {
         }
         let mut own: Vec<usize> = Vec::new();
         for (q, found) in waiting.iter().zip(&scanned) {
-            // Rows for a soft problem stay unlisted until an active set uses them, those for a distance until a query that used them is settled:
-            // prices of so many would cost more than a scan in eight bits.
+            // Rows for a soft problem stay unlisted until an active set uses them, those for a distance until a query that used
+            // them is settled: prices of so many would cost more than a scan in eight bits.
             match q.soft.is_some() || self.goal != Goal::Verdict {
                 true => own.extend_from_slice(&found.rows),
                 false => wanted.extend_from_slice(&found.rows),
@@ -935,6 +935,12 @@ impl Queries<'_> {
 
     pub fn point(&self, query: usize) -> &[f64] {
         &self.framed[query * self.dim..(query + 1) * self.dim]
+    }
+
+    /// Some queries in the frame, one after the other.
+    pub fn points(&self, group: &[usize]) -> Vec<f64> {
+        let each = group.iter().flat_map(|&query| self.point(query));
+        each.copied().collect()
     }
 
     /// The query in the frame, and its raw values.

@@ -18,7 +18,15 @@ pub(super) struct Given<'g> {
     pub starts: &'g [Nearest],
 }
 
-impl Given<'_> {
+impl<'g> Given<'g> {
+    /// Only the rows that queries leave out.
+    pub fn without(excluded: Option<&'g [usize]>) -> Self {
+        Given {
+            excluded,
+            ..Given::default()
+        }
+    }
+
     /// The row that a query leaves out.
     pub fn excluded(&self, query: usize) -> Option<usize> {
         self.excluded.map(|rows| rows[query])
@@ -47,8 +55,7 @@ impl Solver<'_> {
         queries: &Queries<'_>,
         given: Given<'_>,
     ) -> Result<Vec<Open>> {
-        let points = group.iter().flat_map(|&query| queries.point(query));
-        let mut targets: Vec<f64> = points.copied().collect();
+        let mut targets = queries.points(group);
         let Group {
             judge,
             metric,
@@ -79,28 +86,26 @@ impl Solver<'_> {
 mod tests {
     use super::*;
     use crate::control::Control;
-    use crate::hull::{Certificate, Settings, Verdict, min_norm::dot};
+    use crate::hull::fixture::{gaussian, separation};
+    use crate::hull::{Certificate, Settings, Verdict};
     use crate::rows::{Memory, Rows};
     use crate::scan::{CpuEngine, Engine};
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-    use rand_distr::{Distribution, StandardNormal};
 
     /// Distances that start from where verdicts ended have the same brackets within the gap, and take fewer scans; and verdicts
     /// that start from where distances ended are the same.
     #[test]
     fn a_search_goes_on_where_another_one_ended() {
         let (n, d, count, gap) = (4000, 10, 60, 0.02);
-        let mut random = ChaCha8Rng::seed_from_u64(12);
-        let mut next = |spread: f64| {
-            let value: f64 = StandardNormal.sample(&mut random);
-            spread * value
-        };
         // Columns of different spread: the two metrics differ.
-        let values: Vec<f64> = (0..n * d).map(|i| next(1.0 + (i % d) as f64)).collect();
-        let raw: Vec<f64> = (0..count * d).map(|i| next(1.0 + (i % d) as f64)).collect();
+        let mut values = gaussian((n + count) * d, 12);
+        for row in values.chunks_exact_mut(d) {
+            let spreads = 1..;
+            let each = row.iter_mut().zip(spreads);
+            each.for_each(|(v, spread)| *v *= f64::from(spread));
+        }
+        let raw = values.split_off(n * d);
         let control = Control::default();
-        let rows = Memory::from_f64("rows", d, values);
+        let rows = Memory::from_f64("rows", d, values.clone());
         let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
         let settings = Settings {
             gap: Some(gap),
@@ -167,58 +172,8 @@ mod tests {
             let Certificate::Outside { direction, margin } = &one.certificate else {
                 panic!("{:?}", one.verdict)
             };
-            let mut best = f64::NEG_INFINITY;
-            let mut row = vec![0.0; d];
-            for i in 0..n {
-                rows.gather(&[i], &mut row).unwrap();
-                best = best.max(dot(direction, &row));
-            }
-            let length = dot(direction, direction).sqrt();
-            assert!(0.0 < *margin && *margin * length <= dot(direction, query) - best);
+            let off = separation(direction, query, values.chunks_exact(d));
+            assert!(0.0 < *margin && *margin <= off);
         }
-    }
-
-    /// Reference rows, each without itself, beside other queries: no search takes the row in that it leaves out, wherever it
-    /// starts.
-    #[test]
-    fn rows_that_are_left_out_stay_out() {
-        let (n, d) = (900, 8);
-        let mut random = ChaCha8Rng::seed_from_u64(13);
-        let each = (0..n * d).map(|_| StandardNormal.sample(&mut random));
-        let values: Vec<f64> = each.collect();
-        let control = Control::default();
-        let rows = Memory::from_f64("rows", d, values.clone());
-        let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
-        let settings = Settings {
-            gap: Some(0.05),
-            ..Settings::default()
-        };
-        let mut solver = Solver::new(&rows, &*scan, settings, &control).unwrap();
-        let excluded: Vec<usize> = (0..n).collect();
-        let found = solver.answer(&values, Some(&excluded), &control).unwrap();
-        let mut outside = 0;
-        for (row, one) in found.iter().enumerate() {
-            match &one.certificate {
-                Certificate::Inside { rows, .. } => assert!(!rows.contains(&row)),
-                Certificate::Outside { direction, margin } => {
-                    outside += 1;
-                    let nearest = one.nearest.as_ref().unwrap();
-                    assert!(!nearest.rows.contains(&row));
-                    let own = dot(direction, &values[row * d..][..d]);
-                    let others = values
-                        .chunks_exact(d)
-                        .enumerate()
-                        .filter(|&(i, _)| i != row);
-                    let best = others.map(|(_, x)| dot(direction, x));
-                    let best = best.fold(f64::NEG_INFINITY, f64::max);
-                    let length = dot(direction, direction).sqrt();
-                    assert!(0.0 < *margin && *margin * length <= own - best);
-                    assert!(one.distance.unwrap().gap() <= 0.05);
-                }
-                Certificate::None => panic!("{row}: {:?}", one.verdict),
-            }
-        }
-        assert!(outside > 300, "{outside}");
-        assert!(solver.before_tried() > 100);
     }
 }

@@ -189,11 +189,16 @@ fn order(whole: usize, first: usize) -> Vec<usize> {
     spread
 }
 
-/// Whether more products are open, of `count` pairs of a tile and a direction, than twice those of rows that are among the k best of
-/// the rows in the tiles `met` so far, which are scored in any form.
+/// Whether so many products are open, of `count` pairs of a tile and a direction, that scoring those takes as long as the products.
+fn crowded(open: usize, count: usize) -> bool {
+    open * OPEN > count * TILE
+}
+
+/// The same, if they are also more than twice those of rows that are among the k best of the rows in the tiles `met` so far, which
+/// are scored in any form.
 fn many(open: usize, count: usize, k: usize, met: usize) -> bool {
     let among_the_best = count * k / met;
-    open * OPEN > count * TILE && open > 2 * among_the_best
+    crowded(open, count) && open > 2 * among_the_best
 }
 
 /// Buffers of one worker.
@@ -389,21 +394,15 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 continue;
             };
             let open = std::mem::take(&mut worker.open);
-            let many = self.is_many(open, place);
+            let count = WINDOW as usize * self.stated.batch.bias.len();
+            // The window's first tile was compared with bars from fewer tiles than are met at its end.
+            let met = (place / 2).max(self.first);
+            let many = many(open, count, self.stated.batch.k, met);
             let stays_slow = window.stays_slow(mean, self.pace.is_slower(mean));
-            let products = WINDOW as usize * TILE * self.stated.batch.bias.len();
             if stays_slow || (form == Form::Whole && many && window.slow > 0) {
-                self.leave(form, open * OPEN > products);
+                self.leave(form, crowded(open, count));
             }
         }
-    }
-
-    /// Whether many products are open in a window of tiles, of which the last has this place in the order.
-    fn is_many(&self, open: usize, place: usize) -> bool {
-        let count = WINDOW as usize * self.stated.batch.bias.len();
-        // The window's first tile was compared with bars from fewer tiles than are met at its end.
-        let met = (place / 2).max(self.first);
-        many(open, count, self.stated.batch.k, met)
     }
 
     /// Score some rows of a tile in f32.
